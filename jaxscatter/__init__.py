@@ -1,0 +1,98 @@
+"""Differentiable inference for scattering science.
+
+Importing this package turns on 64-bit floats in JAX unless the environment says
+`JAXSCATTER_X64=0`. That is its one side effect; no device is touched, and parts are
+imported when first used.
+"""
+
+import importlib as _importlib
+import os as _os
+from typing import TYPE_CHECKING
+
+import jax as _jax
+
+if _os.environ.get("JAXSCATTER_X64", "1") != "0":
+    _jax.config.update("jax_enable_x64", True)
+
+from ._version import __version__ as __version__
+
+_MODULES = ("examples", "infer", "io", "numerics", "plot", "problem", "qens")
+_NAMES = {
+    "Amplitude": "problem",
+    "Dataset": "problem",
+    "Gaussian": "problem",
+    "model": "problem",
+    "Parameter": "problem",
+    "ParameterSet": "problem",
+    "Problem": "problem",
+    "enable_cache": "infer",
+    "fit": "infer",
+    "laplace": "infer",
+    "load_result": "infer",
+    "map_fit": "infer",
+    "multistart": "infer",
+    "profile": "infer",
+    "sample": "infer",
+    "streamed": "infer",
+}
+
+if TYPE_CHECKING:
+    from . import examples, infer, io, numerics, plot, problem, qens
+    from .infer import (
+        enable_cache,
+        fit,
+        laplace,
+        load_result,
+        map_fit,
+        multistart,
+        profile,
+        sample,
+        streamed,
+    )
+    from .problem import (
+        Amplitude,
+        Dataset,
+        Gaussian,
+        Parameter,
+        ParameterSet,
+        Problem,
+        model,
+    )
+
+__all__ = [
+    "Amplitude",
+    "Dataset",
+    "Gaussian",
+    "Parameter",
+    "ParameterSet",
+    "Problem",
+    "enable_cache",
+    "examples",
+    "fit",
+    "infer",
+    "io",
+    "laplace",
+    "load_result",
+    "map_fit",
+    "model",
+    "multistart",
+    "numerics",
+    "plot",
+    "problem",
+    "profile",
+    "qens",
+    "sample",
+    "streamed",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name in _MODULES:
+        return _importlib.import_module(f"{__name__}.{name}")
+    if name in _NAMES:
+        return getattr(_importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_MODULES, *_NAMES})

@@ -1,0 +1,179 @@
+"""`jaxscatter inspect`, `models`, `plot` and `info`: look without computing."""
+
+import argparse
+import importlib.metadata
+import os
+import pathlib
+import secrets
+from typing import Any
+
+import h5py
+import jax
+import numpy as np
+
+from .. import config, infer, qens
+from .._version import __version__
+from ..errors import DataError, FormatError
+from ..infer.files import FORMAT
+from ..infer.report import columns
+from ..io import nxspe
+from .output import keep_compiled
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+KNOWN = "NXSPE files, results (.h5) and job files (.yaml)"
+OPTIONAL = {
+    "plot": ("matplotlib", "corner", "arviz"),
+    "io": ("hdf5plugin", "msgspec", "pyyaml"),
+    "chem": ("gemmi", "periodictable"),
+}
+
+
+def inspect(options: argparse.Namespace) -> int:
+    """Print what a file holds and which reader understands it."""
+    path = pathlib.Path(options.file)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a directory; expected a file")
+    with path.open("rb") as file:
+        start = file.read(len(SIGNATURE))
+    if start == SIGNATURE:
+        if options.tree:
+            print(nxspe.tree(path))
+            return 0
+        print("\n".join(_hdf5(path)))
+        return 0
+    if path.suffix.lower() in (".yaml", ".yml"):
+        job = config.read(path)
+        print(f"{path}: job file of technique {job.technique}, model {job.model.name}")
+        print(f"data     {job.data.path}; `jaxscatter validate {path}` opens it")
+        return 0
+    if path.suffix.lower() in (".nxspe", ".h5", ".hdf5", ".nxs"):
+        raise FormatError(
+            f"{path}: not HDF5, or damaged: its first bytes are {start!r}"
+        )
+    raise FormatError(f"{path}: not recognised; jaxscatter reads {KNOWN}")
+
+
+def _hdf5(path: pathlib.Path) -> list[str]:
+    try:
+        with h5py.File(path, "r") as file:
+            ours = file.attrs.get("format") == FORMAT
+            spectra = [k for k in file if f"{k}/data/data" in file]
+    except (OSError, RuntimeError, KeyError) as error:
+        raise FormatError(f"{path}: damaged HDF5 file ({error})") from error
+    if ours:
+        return _result(path)
+    if spectra:
+        return _spectra(path)
+    return [
+        f"{path}: HDF5, but no format that jaxscatter reads ({KNOWN}); it holds",
+        *nxspe.tree(path).splitlines()[1:],
+    ]
+
+
+def _result(path: pathlib.Path) -> list[str]:
+    r = infer.load_result(path)
+    made = r.provenance.get("created", "?")
+    lines = [
+        f"{path}: jaxscatter {r.kind}, by jaxscatter {r.provenance['jaxscatter']}, "
+        f"made {made}; read by jaxscatter.load_result",
+    ]
+    for i, d in enumerate(r.data):
+        shape = np.shape(d["y"]) if "y" in d else tuple(d["shape"])
+        source = d.get("metadata", {}).get("sample", "")
+        lines.append(
+            f"data {i}   {' x '.join(map(str, shape))} points {source}".rstrip()
+        )
+    return [*lines, "", r.summary()]
+
+
+def _spectra(path: pathlib.Path) -> list[str]:
+    f = nxspe.read(path)
+    q = f.q[np.isfinite(f.q)]
+    span = f"{q.min():.3f} to {q.max():.3f} 1/Å" if q.size else "unknown"
+    masked = 1 - f.mask.mean()
+    return [
+        f"{path}: NXSPE, read by jaxscatter.qens.load",
+        f"entry    {f.title}",
+        f"Ei       {f.ei:.4g} meV",
+        f"energies {f.energy.size} from {f.energy[0]:.4g} to {f.energy[-1]:.4g} meV",
+        f"rows     {len(f.data)}, of which {np.count_nonzero(f.mask.any(1))} hold data",
+        f"Q        {span}, from: {f.q_source}",
+        f"masked   {masked:.1%} of the points (not finite, or error not > 0)",
+    ]
+
+
+def models(options: argparse.Namespace) -> int:
+    """Print the models of a technique with their parameter tables."""
+    if options.technique is not None:
+        config.need_technique(options.technique)
+    head = ["parameter", "start", "bounds", "unit"]
+    for name, table in qens.models().items():
+        forward = qens.get_model(name)
+        print(f"qens  {name}: {forward.doc}")
+        rows = [
+            [
+                p.name,
+                f"{float(p.value):.4g}",
+                f"[{float(p.lo):.4g}, {float(p.hi):.4g}]",
+                p.unit,
+            ]
+            for p in table
+        ]
+        for line in columns(rows, head):
+            print(f"      {line}")
+        settings = ", ".join(f"{k} = {v}" for k, v in (forward.extras or {}).items())
+        print(f"      settings: {settings or 'none'}\n")
+    return 0
+
+
+def plot(options: argparse.Namespace) -> int:
+    """Draw the figures of a stored result."""
+    from .. import plot as figures
+
+    path = pathlib.Path(options.result)
+    result = infer.load_result(path)
+    folder = pathlib.Path(options.output) if options.output else path.parent
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder}: is a file; expected a folder")
+    kinds: dict[str, Any] = {"": figures.fit}
+    if result.kind == "sample":
+        kinds = {"": figures.corner, "_trace": figures.trace, "_fit": figures.fit}
+    for tag, draw in kinds.items():
+        target = folder / f"{path.stem}{tag}.png"
+        partial = folder / f".{path.stem}{tag}.{secrets.token_hex(4)}.partial.png"
+        try:
+            figure = draw(result)
+            folder.mkdir(parents=True, exist_ok=True)
+            figure.savefig(partial, dpi=150)
+            os.replace(partial, target)
+        except DataError as error:
+            print(f"no {target.name}: {error}")
+            continue
+        finally:
+            partial.unlink(missing_ok=True)
+        print(target)
+    return 0
+
+
+def info(options: argparse.Namespace) -> int:
+    """Print versions, devices, precision and the cache folder."""
+    from ..infer.provenance import provenance
+
+    record = provenance()
+    print(f"jaxscatter {__version__} ({pathlib.Path(__file__).parent.parent})")
+    names = ("python", "jax", "jaxlib", "numpyro", "optax", "equinox", "numpy")
+    print("core      " + ", ".join(f"{n} {record[n]}" for n in names))
+    for extra, packages in OPTIONAL.items():
+        print(f"{extra:9} " + ", ".join(f"{p} {_version(p)}" for p in packages))
+    for device in jax.devices():
+        print(f"device    {device.platform} {device.id}: {device.device_kind}")
+    print(f"precision {record['precision']} (JAXSCATTER_X64=0 keeps float32)")
+    print(f"cache     {keep_compiled()}")
+    return 0
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"

@@ -1,0 +1,16 @@
+"""Fits, posteriors, diagnostics and results; knows a Problem, no technique."""
+
+from .devices import enable_cache as enable_cache
+from .files import load_result as load_result
+from .files import save as save
+from .least_squares import fit as fit
+from .multistart import multistart as multistart
+from .posterior_mode import laplace as laplace
+from .posterior_mode import map_fit as map_fit
+from .profile import Profile as Profile
+from .profile import profile as profile
+from .progress import Event as Event
+from .providers import streamed as streamed
+from .result import FitResult as FitResult
+from .result import SampleResult as SampleResult
+from .sampling import sample as sample

@@ -1,0 +1,369 @@
+"""`fit`: bounded least squares through the trust region, scipy or optax."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..errors import FitError, ParameterError
+from ..problem import Problem
+from . import trust_region as tr
+from .finish import finish
+from .progress import Callback, Reporter
+from .providers import Objective, automatic
+from .result import FitResult
+
+BLOCK = 10
+"""Trials between two progress calls."""
+
+METHODS = ("tr", "scipy-trf", "nelder-mead", "powell", "lbfgs", "adam", "adamw")
+
+
+def start_vector(problem: Problem, start: Any) -> Float[Array, " p"]:
+    """X of a start given as nothing, a mapping of names, a vector or a result."""
+    if start is None:
+        return problem.start()
+    if isinstance(start, FitResult):
+        known = start.amplitude_values | start.values
+        start = {n: known[n] for n in problem.parameters.labels if n in known}
+    if isinstance(start, Mapping):
+        labels = problem.parameters.labels
+        x = np.array(problem.start())
+        for name, value in start.items():
+            if name in labels:
+                x[labels.index(name)] = value
+            elif name in problem.parameters.slices():
+                x[problem.parameters.slices()[name]] = value
+            else:
+                raise ParameterError(
+                    f"start names {name!r}, which is not free; free are {list(labels)}"
+                )
+        return jnp.asarray(x)
+    x = jnp.asarray(start, float)
+    if x.shape != (problem.n_parameters,):
+        raise ParameterError(
+            f"start has shape {x.shape}; expected ({problem.n_parameters},) for "
+            f"{list(problem.parameters.labels)}"
+        )
+    return x
+
+
+class Box(eqx.Module):
+    """Bounds, scales and period of the free parameters, as the solver takes them."""
+
+    lo: Float[Array, " p"]
+    hi: Float[Array, " p"]
+    scale: Float[Array, " p"]
+    low: Float[Array, " p"]
+    period: Float[Array, " p"]
+
+    def wrap(self, x: Float[Array, " p"]) -> Float[Array, " p"]:
+        """Circular parameters back in their window."""
+        safe = jnp.where(jnp.isfinite(self.period), self.period, 1.0)
+        turned = self.low + jnp.mod(x - self.low, safe)
+        return jnp.where(jnp.isfinite(self.period), turned, x)
+
+
+def box(problem: Problem) -> Box:
+    """Box of a problem; circular parameters get infinite bounds and a period."""
+    lo, hi = problem.parameters.bounds()
+    circular = np.array(problem.parameters.circular(), dtype=bool)
+    return Box(
+        lo=jnp.where(circular, -jnp.inf, lo),
+        hi=jnp.where(circular, jnp.inf, hi),
+        scale=problem.parameters.scales(),
+        low=jnp.where(circular, lo, 0.0),
+        period=jnp.where(circular, hi - lo, jnp.inf),
+    )
+
+
+def start_state(
+    objective: Objective, limits: Box, x: Array, options: tr.Options
+) -> tr.State:
+    """Trust-region state at x; call under jit."""
+    n = jnp.sum(objective.problem.data.mask)
+    return tr.start(
+        objective.normal,
+        x,
+        limits.lo,
+        limits.hi,
+        limits.scale,
+        n,
+        options,
+        exact=objective.exact,
+    )
+
+
+def advance_state(
+    objective: Objective, limits: Box, state: tr.State, options: tr.Options, trials: Any
+) -> tr.State:
+    """State after some more trials; call under jit."""
+    return tr.advance(
+        state,
+        objective.normal,
+        objective.cost,
+        limits.lo,
+        limits.hi,
+        limits.scale,
+        jnp.sum(objective.problem.data.mask),
+        options,
+        exact=objective.exact,
+        trials=trials,
+        wrap=limits.wrap,
+    )
+
+
+_start = eqx.filter_jit(start_state)
+_advance = eqx.filter_jit(advance_state)
+
+
+def prior_peak(problem: Problem) -> Float[Array, ""]:
+    """Largest log prior density in the box, on a grid per parameter."""
+    total = 0.0
+    for p in problem.parameters.free:
+        size = max(1, int(np.size(p.value)))
+        for k in range(size):
+            lo = float(np.ravel(np.asarray(p.lo))[k if np.ndim(p.lo) else 0])
+            hi = float(np.ravel(np.asarray(p.hi))[k if np.ndim(p.hi) else 0])
+            if p.prior is None:
+                total -= np.log(hi - lo) if np.isfinite(hi - lo) else 0.0
+                continue
+            mean, sd = float(p.prior.mean), float(p.prior.variance) ** 0.5
+            wide = 20 * sd if np.isfinite(sd) else 1e3 * abs(float(p.value))
+            low = max(lo, mean - wide) if np.isfinite(mean) else lo
+            high = min(hi, mean + wide) if np.isfinite(mean) else hi
+            grid = np.unique(
+                np.concatenate(
+                    [
+                        np.linspace(low, high, 4001),
+                        np.geomspace(max(low, 1e-9 * max(high, 1e-300)), high, 2001)
+                        if high > 0
+                        else [low],
+                        np.clip([mean], low, high),
+                    ]
+                )
+            )
+            density = np.asarray(p.prior.log_prob(grid))
+            total += float(np.max(density[np.isfinite(density)]))
+    return jnp.asarray(total)
+
+
+def make_objective(
+    problem: Problem, prior: bool = False, linear: str = "profile"
+) -> Objective:
+    """Objective on the provider that fits in memory."""
+    problem = automatic(problem)
+    peak = prior_peak(problem) if prior else jnp.zeros(())
+    return Objective(problem, peak, prior, linear if problem.linear else "profile")
+
+
+def fit(
+    problem: Problem,
+    method: str | Any = "tr",
+    start: Any = None,
+    *,
+    max_trials: int = 200,
+    ftol: float = 1e-10,
+    gtol: float = 1e-8,
+    xtol: float = 1e-12,
+    scale_covariance: bool | None = None,
+    seed: int = 0,
+    progress: bool | Callback = False,
+    throw: bool = True,
+    warn: bool = True,
+    **options: Any,
+) -> FitResult:
+    """Least-squares fit with amplitudes projected out and bounds respected.
+
+    Args:
+        problem: what to fit.
+        method: "tr" (bounded trust region on the normal equations), "scipy-trf",
+            "nelder-mead", "powell" (host reference and gradient-free), "lbfgs", "adam",
+            "adamw" or an optax `GradientTransformation` (see `first_order`).
+        start: mapping of names, vector, or earlier result; default the start values.
+        max_trials: of the trust region.
+        ftol: relative change of the cost.
+        gtol: relative size of the projected gradient.
+        xtol: length of a step in the parameters' scales.
+        scale_covariance: multiply by the reduced chi2; default only if the data have no
+            errors of their own.
+        seed: for minibatches.
+        progress: True prints; a callable gets `Event`s and may return False to stop.
+        throw: raise `FitError` where cost or Jacobian is not finite.
+        warn: issue `FitWarning`s too; they are in the result either way.
+        options: of the first-order methods: `steps`, `batch`, `learning_rate`.
+
+    Raises:
+        FitError: nothing finite to start from.
+        ParameterError: a start that does not fit the parameters.
+    """
+    objective = make_objective(problem)
+    x0 = start_vector(problem, start)
+    common: dict[str, Any] = {
+        "scale_covariance": scale_covariance,
+        "seed": seed,
+        "progress": progress,
+        "warn": warn,
+        "arguments": {"method": str(method), "start": np.asarray(x0), **options},
+    }
+    if isinstance(method, str) and method not in METHODS:
+        raise FitError(f"method {method!r} is not known; expected one of {METHODS}")
+    if problem.n_parameters == 0:
+        method, options = "tr", {}
+    if not isinstance(method, str) or method in ("lbfgs", "adam", "adamw"):
+        from .first_order import fit_first_order
+
+        return fit_first_order(objective, method, x0, **common, **options)
+    if options:
+        raise TypeError(f"method {method!r} has no options {sorted(options)}")
+    if method != "tr":
+        from .host import fit_host
+
+        return fit_host(objective, method, x0, **common)
+    settings = tr.Options(ftol, gtol, xtol, max_trials)
+    return run_trust_region(objective, x0, settings, throw=throw, method="tr", **common)
+
+
+def run_trust_region(
+    objective: Objective,
+    x0: Array,
+    settings: tr.Options,
+    *,
+    scale_covariance: bool | None,
+    seed: int | None,
+    progress: bool | Callback,
+    throw: bool,
+    warn: bool,
+    arguments: dict[str, Any],
+    method: str,
+    extra_warnings: tuple[str, ...] = (),
+) -> FitResult:
+    """Drive the trust region in blocks, with progress, interruption and errors."""
+    problem = objective.problem
+    limits = box(problem)
+    reporter = Reporter(progress)
+    if problem.n_parameters == 0:
+        return _no_parameters(objective, x0, scale_covariance, seed, arguments, warn)
+    state = _start(objective, limits, x0, settings)
+    block = BLOCK if reporter.active else settings.max_trials
+    code = int(state.code)
+    try:
+        while code == tr.RUNNING and int(state.trials) < settings.max_trials:
+            state = _advance(objective, limits, state, settings, jnp.asarray(block))
+            code = int(state.code)
+            message = tr.MESSAGES[code]
+            if not reporter(
+                "fit",
+                int(state.trials),
+                settings.max_trials,
+                float(state.cost),
+                message,
+            ):
+                code = tr.STOPPED if code == tr.RUNNING else code
+    except KeyboardInterrupt:
+        code = tr.STOPPED
+    finally:
+        reporter.close()
+    return concluded(
+        objective,
+        state,
+        code,
+        scale_covariance=scale_covariance,
+        seed=seed,
+        throw=throw,
+        warn=warn,
+        arguments=arguments,
+        method=method,
+        extra_warnings=extra_warnings,
+    )
+
+
+def concluded(
+    objective: Objective,
+    state: tr.State,
+    code: int,
+    *,
+    scale_covariance: bool | None,
+    seed: int | None,
+    throw: bool,
+    warn: bool,
+    arguments: dict[str, Any],
+    method: str,
+    extra_warnings: tuple[str, ...] = (),
+) -> FitResult:
+    """Result of a trust-region state that will not be advanced further."""
+    limits = box(objective.problem)
+    if code == tr.RUNNING:
+        code = tr.MAXITER
+    if code in (tr.NONFINITE_START, tr.NONFINITE_JACOBIAN) and throw:
+        raise FitError(_nonfinite(objective, np.asarray(state.x), state, code))
+    trials = int(state.trials)
+    return finish(
+        objective,
+        state.x,
+        code=code,
+        message=tr.MESSAGES[code],
+        success=code > 0,
+        method=method,
+        history={
+            "cost": np.asarray(state.cost_history)[:trials],
+            "radius": np.asarray(state.radius_history)[:trials],
+            "accepted": np.asarray(state.accepted_history)[:trials],
+        },
+        counts={"nit": trials, "nfev": trials + 1, "njev": int(state.njev)},
+        at_bound=np.asarray(tr.at_bound(state, limits.lo, limits.hi)),
+        scale_covariance=scale_covariance,
+        seed=seed,
+        arguments=arguments,
+        extra_warnings=extra_warnings,
+        warn=warn,
+    )
+
+
+def _no_parameters(
+    objective: Objective,
+    x0: Array,
+    scale_covariance: bool | None,
+    seed: int | None,
+    arguments: dict[str, Any],
+    warn: bool,
+) -> FitResult:
+    """Only amplitudes are unknown: they are solved in closed form."""
+    return finish(
+        objective,
+        x0,
+        code=tr.EXACT,
+        message="converged: only linear amplitudes, solved in closed form",
+        success=True,
+        method="linear",
+        history={},
+        counts={"nfev": 1, "njev": 0},
+        at_bound=np.zeros(0, bool),
+        scale_covariance=scale_covariance,
+        seed=seed,
+        arguments=arguments,
+        warn=warn,
+    )
+
+
+def _nonfinite(objective: Objective, x: np.ndarray, state: tr.State, code: int) -> str:
+    """Which group or parameter is not finite, and where."""
+    problem = objective.problem
+    pairs = zip(problem.parameters.labels, x, strict=True)
+    at = ", ".join(f"{n} = {v:.6g}" for n, v in pairs)
+    if code == tr.NONFINITE_JACOBIAN:
+        bad = ~np.isfinite(np.diagonal(np.asarray(state.H)))
+        bad |= ~np.isfinite(np.asarray(state.g))
+        names = [n for n, b in zip(problem.parameters.labels, bad, strict=True) if b]
+        return f"the derivative with respect to {names} is not finite at {at}"
+    curve = np.asarray(problem.predict(jnp.asarray(x)))
+    where = np.argwhere(~np.isfinite(curve))
+    place = (
+        f"first in group {where[0][0]}, point {where[0][1]}"
+        if len(where)
+        else "with finite curves: check priors and noise parameters"
+    )
+    return f"the cost is not finite at the start ({place}): {at}"

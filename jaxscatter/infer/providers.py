@@ -1,0 +1,129 @@
+"""Providers of the triple (H, g, cost): what a solver sees of a problem.
+
+Dense holds all points at once, streamed one chunk at a time; both run the same pass
+(`jaxscatter.problem.sums`) and agree to 1e-10. `streamed` picks the chunk from a memory
+budget; `automatic` streams only what would not fit.
+"""
+
+import math
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..problem import Problem
+from ..problem.problem import Normal
+
+DENSE_LIMIT = 2e7
+"""Largest Jacobian held at once, in numbers (160 MB)."""
+
+
+def tangent_count(problem: Problem) -> int:
+    """Tangents a group sees: shared plus kinds of local parameters."""
+    where = problem.layout
+    return len(where.shared) + len(where.local)
+
+
+def streamed(problem: Problem, numbers: float = DENSE_LIMIT / 4) -> Problem:
+    """The problem in chunks whose columns and tangents hold about `numbers` numbers."""
+    columns = max(1, len(problem.model.amplitudes))
+    per_point = problem.data.n_groups * columns * (tangent_count(problem) + 1)
+    return problem.with_(chunk=max(1, math.floor(numbers / per_point)))
+
+
+def automatic(problem: Problem) -> Problem:
+    """The problem as it is if its Jacobian fits, else streamed."""
+    if problem.chunk is not None:
+        return problem
+    size = problem.data.n_groups * problem.data.n_points * tangent_count(problem)
+    return problem if size < DENSE_LIMIT else streamed(problem, DENSE_LIMIT / 4)
+
+
+class Objective(eqx.Module):
+    """Cost of a fit or of a MAP, and its Gauss-Newton triple.
+
+    `prior` adds -log prior, counted from `peak`, its largest value in the box; a
+    Gaussian prior adds exactly the squares of its standardised residuals. `linear`
+    other than "profile" takes the amplitudes' marginal likelihood instead. Where the
+    scale of the noise is integrated out, these two weigh against (m/2) log χ².
+    """
+
+    problem: Problem
+    peak: Float[Array, ""]
+    prior: bool = eqx.field(static=True, default=False)
+    linear: str = eqx.field(static=True, default="profile")
+
+    def cost(self, x: Float[Array, " p"]) -> Float[Array, ""]:
+        """What is minimised."""
+        if self.linear == "profile":
+            total = self._weighed(self.problem.cost(x))
+        else:
+            total = -self.problem.loglike(x, self.linear)
+        return total + self._penalty(x) if self.prior else total
+
+    def normal(self, x: Float[Array, " p"]) -> tuple[Array, Array, Array]:
+        """(H, g, cost), with the prior's curvature clipped at 0."""
+        return self.augmented(self.problem.normal(x), x)
+
+    def augmented(
+        self, triple: Normal, x: Float[Array, " p"]
+    ) -> tuple[Array, Array, Array]:
+        """(H, g, cost) from the problem's own triple at x."""
+        h, g, c = triple.hessian, triple.gradient, triple.cost
+        if self.scale_integrated:
+            factor = self._count / (2 * c)
+            h, g, c = factor * h, factor * g, self._weighed(c)
+        if self.linear != "profile":
+            c, g = jax.value_and_grad(lambda x: -self.problem.loglike(x, self.linear))(
+                x
+            )
+        if self.prior:
+            slope = jax.grad(self._penalty)
+            # independent priors: the Hessian is diagonal
+            curvature = jax.jvp(slope, (x,), (jnp.ones_like(x),))[1]
+            h = h + jnp.diag(jnp.maximum(curvature, 0.0))
+            g = g + slope(x)
+            c = c + self._penalty(x)
+        return h, g, c
+
+    def _penalty(self, x: Float[Array, " p"]) -> Float[Array, ""]:
+        return self.peak - self.problem.parameters.log_prior(x)
+
+    def _weighed(self, misfit: Float[Array, ""]) -> Float[Array, ""]:
+        if not self.scale_integrated:
+            return misfit
+        return 0.5 * self._count * jnp.log(2 * misfit)
+
+    @property
+    def scale_integrated(self) -> bool:
+        """Whether ½χ² is replaced by (m/2) log χ²."""
+        weighed = self.prior or self.linear != "profile"
+        return weighed and self.problem.likelihood.noise == "scale_marginal"
+
+    @property
+    def _count(self) -> Float[Array, ""]:
+        points = jnp.sum(self.problem.data.mask)
+        if self.linear != "flat":
+            return points
+        groups = self.problem.data.n_groups
+        return points - sum(1 if a.shared else groups for a in self.problem.linear)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the cost is half a sum of squares and nothing else."""
+        return not (self.prior or self.problem.log_terms or self.linear != "profile")
+
+
+@eqx.filter_jit
+def cost_at(objective: Objective, x: Float[Array, " p"]) -> Float[Array, ""]:
+    """Cost at x, compiled."""
+    return objective.cost(x)
+
+
+@eqx.filter_jit
+def normal_at(
+    objective: Objective, x: Float[Array, " p"]
+) -> tuple[Array, Array, Array]:
+    """(H, g, cost) at x, compiled."""
+    return objective.normal(x)

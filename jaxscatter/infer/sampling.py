@@ -1,0 +1,522 @@
+"""`sample`: posteriors by NUTS or ensembles on the engine's own log density."""
+
+import time
+import warnings
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..errors import ModelError, PriorError, SamplingError, SamplingWarning
+from ..problem import Problem, marginal
+from ..problem import amplitudes as amp
+from . import diagnostics
+from .finish import amplitude_labels, data_record
+from .least_squares import make_objective
+from .progress import Callback, Reporter
+from .provenance import key, provenance
+from .providers import Objective, automatic
+from .result import FitResult, SampleResult, Table
+from .statistics import curvature
+
+METHODS = ("nuts", "aies", "ess")
+NEAR_BOUND = 1e-3
+
+
+class View(NamedTuple):
+    """What the data and the priors say about the parameters at a point."""
+
+    unseen: np.ndarray
+    data: np.ndarray
+    posterior: np.ndarray
+
+
+@eqx.filter_jit
+def _view(objective: Objective, x: Float[Array, "m p"]) -> tuple[Array, Array, Array]:
+    def one(x: Array) -> tuple[Array, Array, Array]:
+        triple = objective.problem.normal(x)
+        d = jnp.sqrt(jnp.maximum(jnp.diagonal(triple.hessian), 0.0))
+        d = d * objective.problem.parameters.scales()
+        unseen = triple.null | (d <= 1e-12 * jnp.max(d))
+        return unseen, triple.hessian, objective.augmented(triple, x)[0]
+
+    unseen, data, posterior = jax.vmap(one)(x)
+    return jnp.all(unseen, axis=0), data[0], posterior[0]
+
+
+def view(problem: Problem, x: Float[Array, " p"], seed: int) -> View:
+    """Parameters without effect at x and at two points beside it; both Hessians at x.
+
+    Three points, because a parameter may be stationary at one by symmetry.
+    """
+    lo, hi = problem.parameters.bounds()
+    z = jax.random.normal(key(seed, "nuts"), (2, problem.n_parameters))
+    step = 0.03 * problem.parameters.scales()[None] * z
+    beside = jnp.clip(x[None] + step, lo[None], hi[None])
+    objective = make_objective(problem, prior=True)
+    points = jnp.concatenate([x[None], beside])
+    return View(*(np.asarray(v) for v in _view(objective, points)))
+
+
+def sample(
+    problem: Problem,
+    method: str = "nuts",
+    start: FitResult | Mapping[str, float] | None = None,
+    *,
+    chains: int = 4,
+    warmup: int = 1000,
+    draws: int = 1000,
+    linear: str | None = None,
+    seed: int = 0,
+    target_accept: float = 0.95,
+    max_depth: int = 8,
+    dense_mass: bool | None = None,
+    whiten: bool = False,
+    chain_method: str | None = None,
+    walkers: int | None = None,
+    allow_improper: bool = False,
+    force: bool = False,
+    retry: int = 0,
+    progress: bool | Callback = False,
+    warn: bool = True,
+) -> SampleResult:
+    """Posterior sample with a verdict on its convergence.
+
+    Args:
+        problem: its data, noise and priors.
+        method: "nuts"; or the ensembles "aies" and "ess", for models whose gradient is
+            of no use: two independent ensembles take the place of chains.
+        start: a fit to start around; default a `map_fit`.
+        chains: of NUTS; at least two, for R-hat.
+        warmup: steps that adapt the sampler, per chain or walker.
+        draws: kept steps per chain or walker.
+        linear: how amplitudes are treated: "nonnegative", "flat", "gaussian",
+            "profile" (too narrow intervals) or "explicit"; default by declaration.
+        seed: same seed, versions and device: same draws.
+        target_accept: mean acceptance NUTS adapts its step to.
+        max_depth: largest depth of a NUTS tree.
+        dense_mass: of NUTS; default up to 30 parameters.
+        whiten: NUTS in coordinates scaled by the curvature at the start.
+        chain_method: "vectorized", "parallel" (one device per chain), "sequential".
+        walkers: per ensemble, even, at least 2 p.
+        allow_improper: sample although a prior is improper and the data must make up
+            for it.
+        force: sample in float32 although the data are too many for its rounding.
+        retry: times a failed verdict may change settings and run again.
+        progress: as in `fit`; NUTS reports every 100 draws and can be stopped there.
+        warn: issue `SamplingWarning`s too; they are in the result either way.
+
+    Raises:
+        PriorError: an improper prior.
+        SamplingError: nothing to sample, or no finite start.
+        ModelError: amplitudes that cannot be treated as asked.
+    """
+    if method not in METHODS:
+        raise SamplingError(
+            f"method {method!r} is not known; expected one of {METHODS}"
+        )
+    if method == "nuts" and not problem.model.has_gradient:
+        raise ModelError(
+            f"{problem.model.name!r} has no gradient that NUTS can follow; use "
+            "method='aies' or 'ess'"
+        )
+    mode = linear or problem.default_linear_mode
+    if mode == "explicit" and problem.linear:
+        problem = problem.with_(explicit=True)
+        mode = "profile"
+    if problem.linear:
+        marginal.check_mode(mode, problem.linear, problem.likelihood.noise)
+    improper = problem.parameters.improper()
+    if improper and not allow_improper:
+        raise PriorError(
+            f"{', '.join(improper)}: infinite bounds and no prior, so the posterior "
+            "may be improper; give finite bounds or a prior, or allow_improper=True"
+        )
+    if (
+        not jax.config.read("jax_enable_x64")
+        and problem.data.y.size > 1e5
+        and not force
+    ):
+        raise SamplingError(
+            "float32 on more than 1e5 points rounds the log posterior by more than "
+            "the acceptance needs; use float64, or force=True"
+        )
+    problem = automatic(problem)
+    x, modes = _start_point(problem, start, seed)
+    sub, held, said = _without_unseen(problem, x, seed)
+    if sub.n_parameters == 0:
+        raise SamplingError("no parameter is left to sample: the data see none")
+    keep = np.array([n in sub.parameters.labels for n in problem.parameters.labels])
+    centre = x[np.flatnonzero(keep)]
+    options: dict[str, Any] = {
+        "chains": chains,
+        "warmup": warmup,
+        "draws": draws,
+        "target_accept": target_accept,
+        "max_depth": max_depth,
+        "dense_mass": sub.n_parameters <= 30 if dense_mass is None else dense_mass,
+        "whiten": whiten,
+        "chain_method": chain_method,
+        "walkers": walkers,
+    }
+    result = None
+    for attempt in range(retry + 1):
+        raw = _run(sub, method, mode, centre, options, seed + attempt, progress)
+        result = _finished(raw, problem, held, (*modes, *said), method, mode, options)
+        if result.converged or "stopped" in result.flags:
+            break
+        options = _changed(options, result)
+    assert result is not None
+    if warn:
+        for sentence in result.warnings:
+            warnings.warn(sentence, SamplingWarning, stacklevel=2)
+    return result
+
+
+def _start_point(
+    problem: Problem, start: Any, seed: int
+) -> tuple[Float[Array, " p"], tuple[str, ...]]:
+    """Where to start, and what a multi-start said about other modes."""
+    from .least_squares import start_vector
+    from .posterior_mode import map_fit
+
+    if isinstance(start, FitResult):
+        x = start_vector(problem, start)
+        several = "multimodal" in start.flags
+        said = (
+            "the multi-start found several optima of similar chi2; chains started at "
+            "the best may miss the others",
+        )
+        return x, said if several else ()
+    best = map_fit(problem, start, seed=seed, warn=False)
+    return jnp.asarray(best.x), ()
+
+
+def _without_unseen(
+    problem: Problem, x: Float[Array, " p"], seed: int
+) -> tuple[Problem, dict[str, float], tuple[str, ...]]:
+    """The problem with parameters that have no effect held where they are.
+
+    Combinations the data do not see are sampled, and said.
+    """
+    seen = view(problem, x, seed)
+    null = seen.unseen
+    held: dict[str, float] = {}
+    changes: dict[str, Any] = {}
+    slices = problem.parameters.slices()
+    for p in problem.parameters.free:
+        part = np.asarray(x[slices[p.name]])
+        if null[slices[p.name]].all():
+            value = part if np.ndim(p.value) else part[0]
+            changes[p.name] = {"fixed": True, "value": value}
+            held |= dict(
+                zip(
+                    problem.parameters.labels[slices[p.name]],
+                    part.tolist(),
+                    strict=True,
+                )
+            )
+    curved = curvature(
+        seen.data,
+        np.asarray(problem.parameters.scales()),
+        np.zeros(len(null), bool),
+        null,
+        problem.parameters.labels,
+    )
+    said = tuple(
+        f"the data determine only a combination of {', '.join(d)}: along the other the "
+        "posterior is the prior"
+        for d in curved.null
+        if len(d) > 1
+    )
+    if not held:
+        return problem, {}, said
+    sentence = (
+        f"{', '.join(held)} cannot be determined: the data do not depend on it in this "
+        "model, so it is held and not sampled (its posterior is its prior)"
+    )
+    return problem.with_(parameters=changes), held, (sentence, *said)
+
+
+def unknown_errors(problem: Problem) -> tuple[str, ...]:
+    """What must be said where the likelihood takes sigma = 1 for want of errors."""
+    if problem.data.sigma_given or problem.likelihood.noise != "known":
+        return ()
+    return (
+        "the data have no errors, so sigma = 1 was taken and the widths mean nothing: "
+        "give sigma, or likelihood=Gaussian('scale_marginal')",
+    )
+
+
+def _changed(options: dict[str, Any], result: SampleResult) -> dict[str, Any]:
+    """Settings for another attempt, by what failed (spec table of symptoms)."""
+    s, new = result.statistics, dict(options)
+    total = options["chains"] * options["draws"]
+    if 0 < s.get("divergences", 0) < 0.01 * total:
+        new["target_accept"], new["warmup"] = 0.98, 2 * options["warmup"]
+    elif s.get("saturated", 0) >= 0.01:
+        new["dense_mass"], new["max_depth"] = True, options["max_depth"] + 2
+    else:
+        new["warmup"], new["draws"] = 2 * options["warmup"], 2 * options["draws"]
+    return new
+
+
+def _run(
+    problem: Problem,
+    method: str,
+    mode: str,
+    centre: Float[Array, " p"],
+    options: dict[str, Any],
+    seed: int,
+    progress: bool | Callback,
+) -> dict[str, Any]:
+    """Raw output of a sampler: x, statistics, seconds."""
+    begin = time.monotonic()
+    reporter = Reporter(progress)
+    try:
+        if method == "nuts":
+            from .nuts import run_nuts
+
+            out = run_nuts(problem, mode, centre, options, seed, reporter)
+        else:
+            from .ensemble import run_ensembles
+
+            out = run_ensembles(problem, method, mode, centre, options, seed, reporter)
+    finally:
+        reporter.close()
+    out["seconds"] = time.monotonic() - begin
+    out["problem"], out["seed"] = problem, seed
+    return out
+
+
+def dispersed(
+    problem: Problem, centre: Float[Array, " p"], n: int, seed: int
+) -> tuple[Float[Array, "n p"], Float[Array, "p p"]]:
+    """Over-dispersed Laplace draws (covariance 2C) inside the bounds, and C.
+
+    Directions without information fall back to a tenth of the scales.
+    """
+    hessian = view(problem, centre, seed).posterior
+    scale = np.asarray(problem.parameters.scales())
+    p = len(scale)
+    c = curvature(
+        hessian,
+        scale,
+        np.zeros(p, bool),
+        np.zeros(p, bool),
+        problem.parameters.labels,
+    )
+    cov = c.cov
+    lost = ~np.isfinite(c.stderr)
+    cov = cov + np.diag(np.where(lost, (0.1 * scale) ** 2, 0.0))
+    sd = np.sqrt(np.diagonal(cov))
+    # a direction known worse than the box is wide would start everywhere on its edges
+    shrink = np.minimum(1.0, 0.25 * scale / np.where(sd > 0, sd, 1.0))
+    cov = cov * np.outer(shrink, shrink)
+    w, v = np.linalg.eigh(cov)
+    root = v * np.sqrt(np.maximum(w, 0.0))
+    z = np.asarray(jax.random.normal(jax.random.fold_in(key(seed, "nuts"), 7), (n, p)))
+    lo, hi = (np.asarray(b) for b in problem.parameters.bounds())
+    width = np.where(np.isfinite(hi - lo), hi - lo, 1.0)
+    points = np.asarray(centre)[None] + np.sqrt(2.0) * z @ root.T
+    points = np.clip(points, lo + 1e-3 * width, hi - 1e-3 * width)
+    return jnp.asarray(points), jnp.asarray(cov)
+
+
+@eqx.filter_jit
+def _amplitudes(
+    problem: Problem, mode: str, keys: Array, x: Float[Array, "d p"]
+) -> Float[Array, "d g k"]:
+    def one(args: tuple[Array, Array]) -> Array:
+        k, x = args
+        return marginal.draw(k, mode, problem.linear, problem.arrow(x))
+
+    return jax.lax.map(one, (keys, x), batch_size=min(32, x.shape[0]))
+
+
+@eqx.filter_jit
+def _curves(
+    problem: Problem, x: Float[Array, "d p"], a: Float[Array, "d g k"]
+) -> Float[Array, "d g n"]:
+    return jax.lax.map(lambda t: problem.predict(*t), (x, a), batch_size=8)
+
+
+def collect(
+    problem: Problem,
+    x: np.ndarray,
+    *,
+    mode: str,
+    stats: Table,
+    statistics: dict[str, float],
+    method: str,
+    seed: int,
+    arguments: dict[str, Any],
+    said: tuple[str, ...],
+    held: dict[str, float],
+    verdict: tuple[bool, list[str]] | None = None,
+    labels: tuple[str, ...] | None = None,
+) -> SampleResult:
+    """Result from draws x (chain, draw, p): tables, amplitudes, band, verdict."""
+    names, units = problem.parameters.labels, problem.parameters.units
+    chains, count, _ = x.shape
+    flat = jnp.asarray(x.reshape(chains * count, -1))
+    table = {n: x[..., i] for i, n in enumerate(names)}
+    tied = _tied(problem, flat, chains, count)
+    rows = {n: diagnostics.describe(v) for n, v in {**table, **tied}.items()}
+    all_units = dict(zip(names, units, strict=True))
+    all_units |= {n: problem.parameters[n.split("[")[0]].unit for n in tied}
+    if verdict is None:
+        free = {n: rows[n] for n in names}
+        verdict = diagnostics.verdict(
+            {n: r["rhat"] for n, r in free.items()},
+            {n: r["ess_bulk"] for n, r in free.items()},
+            {n: r["ess_tail"] for n, r in free.items()},
+            chains,
+            int(statistics.get("divergences", 0)),
+            chains * count,
+            stats.get("e_bfmi", np.full(chains, np.inf)),
+            statistics.get("saturated", 0.0),
+        )
+    flags = [] if verdict[0] else ["not_converged"]
+    said = (*verdict[1], *said)
+    near = _near_bounds(problem, x)
+    if near:
+        flags.append("at_bound")
+        said = (*said, *near)
+    linear: Table = {}
+    a = jnp.zeros((len(flat), problem.data.n_groups, 0))
+    if problem.linear:
+        keys = jax.random.split(key(seed, "linear"), len(flat))
+        a = _amplitudes(problem, mode, keys, flat)
+        values = np.asarray(a)
+        shared, local = amp.split(problem.linear)
+        groups = range(problem.data.n_groups)
+        order = [values[:, 0, i] for i in shared]
+        order += [values[:, g, i] for g in groups for i in local]
+        for (label, unit), v in zip(amplitude_labels(problem), order, strict=True):
+            linear[label] = v.reshape(chains, count)
+            all_units[label] = unit
+        outside = amp.share_outside(problem.linear, a)
+        for name, share in outside.items():
+            if share > 0.01:
+                said = (
+                    *said,
+                    f"{share:.1%} of the draws of {name} lie outside its "
+                    f"bounds, which linear mode {mode!r} ignores",
+                )
+    pick = np.linspace(0, len(flat) - 1, min(200, len(flat))).astype(int)
+    record = data_record(problem, np.asarray(problem.data.y))
+    if problem.data.y.size * len(pick) < 2e7:
+        curves = np.asarray(_curves(problem, flat[pick], a[pick]))
+        low, middle, high = np.quantile(curves, [0.025, 0.5, 0.975], axis=0)
+        record |= {"fit": middle, "band": np.stack([low, high])}
+    else:
+        middle = jnp.median(flat, axis=0)
+        record["fit"] = np.asarray(problem.predict(middle))
+    return SampleResult(
+        draws={**table, **tied},
+        units=all_units,
+        sample_stats={k: v for k, v in stats.items() if k != "e_bfmi"},
+        diagnostics={
+            "name": np.array(list(rows)),
+            "unit": np.array([all_units[n] for n in rows]),
+            **{
+                k: np.array([r[k] for r in rows.values()])
+                for k in next(iter(rows.values()))
+            },
+        },
+        converged=bool(verdict[0]),
+        linear_draws=linear,
+        linear_mode=mode if problem.linear else "none",
+        statistics=statistics,
+        method=method,
+        warnings=(*said, *unknown_errors(problem), *problem.warnings),
+        flags=tuple(flags),
+        held=held,
+        data=[record],
+        warmup={},
+        provenance={
+            **provenance(seed, arguments, problem.model.name),
+            "labels": list(labels or names),
+        },
+        problem=problem,
+    )
+
+
+def _tied(problem: Problem, flat: Array, chains: int, count: int) -> Table:
+    """Draws of tied parameters."""
+    names = [p.name for p in problem.parameters if p.tie is not None]
+    if not names:
+        return {}
+    values = jax.vmap(lambda x: {n: problem.named(x)[n] for n in names})(flat)
+    out: Table = {}
+    for n in names:
+        v = np.asarray(values[n])
+        if v.ndim == 1:
+            out[n] = v.reshape(chains, count)
+        else:
+            out |= {
+                f"{n}[{k}]": v[:, k].reshape(chains, count) for k in range(v.shape[1])
+            }
+    return out
+
+
+def _near_bounds(problem: Problem, x: np.ndarray) -> tuple[str, ...]:
+    """Sentences on parameters whose posterior piles up at a bound."""
+    lo, hi = (np.asarray(b) for b in problem.parameters.bounds())
+    said = []
+    for i, name in enumerate(problem.parameters.labels):
+        width = hi[i] - lo[i]
+        if not np.isfinite(width):
+            width = float(np.std(x[..., i])) or 1.0
+        for bound, side, word in ((lo[i], 1, "above"), (hi[i], -1, "below")):
+            if not np.isfinite(bound):
+                continue
+            share = np.mean(side * (x[..., i] - bound) < NEAR_BOUND * width)
+            sd = float(np.std(x[..., i]))
+            piled = np.mean(side * (x[..., i] - bound) < 0.5 * sd)
+            if share > 0.01 or piled > 0.3:
+                tail = np.quantile(x[..., i], 0.95 if side > 0 else 0.05)
+                said.append(
+                    f"{name} has its mass at its bound {bound:.6g}: read it as "
+                    f"{'<' if side > 0 else '>'} {tail:.5g} at 95 %; widen the bound "
+                    f"if values {'below' if word == 'above' else 'above'} it are "
+                    "physical"
+                )
+    return tuple(said)
+
+
+def _finished(
+    raw: dict[str, Any],
+    problem: Problem,
+    held: dict[str, float],
+    said: tuple[str, ...],
+    method: str,
+    mode: str,
+    options: dict[str, Any],
+) -> SampleResult:
+    """The result of a run, labelled for the problem the user gave."""
+    result = collect(
+        raw["problem"],
+        raw["x"],
+        mode=mode,
+        stats=raw["stats"],
+        statistics={**raw["statistics"], "seconds": raw["seconds"]},
+        method={"nuts": "NUTS"}.get(method, method.upper()),
+        seed=raw["seed"],
+        arguments=options,
+        said=said,
+        held=held,
+        labels=problem.parameters.labels,
+    )
+    result.warmup = raw.get("warmup", {})
+    if raw["stopped"]:
+        result.flags = (*result.flags, "stopped")
+        result.converged = False
+        result.warnings = ("stopped before all draws were made", *result.warnings)
+    result.problem = problem
+    return result

@@ -1,0 +1,129 @@
+"""Goodness of fit, covariance and identifiability at the end of a fit (host, NumPy)."""
+
+import dataclasses
+import math
+
+import numpy as np
+from scipy import stats
+
+NULL = 1e-10
+"""Relative eigenvalue of the unit-diagonal Hessian below which a direction is null."""
+
+
+def goodness(
+    chi2: float, n: int, p: int, k: int, scaled: bool = False
+) -> dict[str, float]:
+    """χ², degrees of freedom, information criteria and p-value.
+
+    Args:
+        chi2: Σ (residual/σ)².
+        n: valid points.
+        p: free parameters.
+        k: amplitudes not on a bound.
+        scaled: errors are not known, so χ² says nothing about the model.
+    """
+    dof = n - p - k
+    m = p + k
+    room = n - m - 1
+    return {
+        "chi2": chi2,
+        "dof": float(dof),
+        "n_valid": float(n),
+        "n_parameters": float(p),
+        "n_linear": float(k),
+        "red_chi2": chi2 / dof if dof > 0 else math.nan,
+        "aic": chi2 + 2 * m,
+        "aicc": chi2 + 2 * m + (2 * m * (m + 1) / room if room > 0 else math.inf),
+        "bic": chi2 + m * math.log(n),
+        "p_value": (
+            float(stats.chi2.sf(chi2, dof)) if dof > 0 and not scaled else math.nan
+        ),
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Curvature:
+    """Covariance of the free parameters, and what the data do not determine.
+
+    `null` are directions as {label: component}; a label alone is a parameter the data
+    do not see at all, `lost` the same directions as rows of x. Parameters in a null
+    direction have infinite `stderr`, those at a bound nan. `cov` is a pseudo-inverse:
+    good for functions that do not change along a lost direction, see `error`.
+    """
+
+    cov: np.ndarray
+    stderr: np.ndarray
+    null: tuple[dict[str, float], ...]
+    lost: np.ndarray
+
+    def scaled(self, factor: float) -> "Curvature":
+        """The same with variances times `factor`."""
+        cov, stderr = self.cov * factor, self.stderr * math.sqrt(factor)
+        return dataclasses.replace(self, cov=cov, stderr=stderr)
+
+    def error(self, slope: np.ndarray) -> float:
+        """Standard error √(gradᵀ C grad), inf where a lost direction enters."""
+        along = np.abs(self.lost @ slope)
+        if np.any(along > 1e-6 * (np.abs(self.lost) @ np.abs(slope))):
+            return math.inf
+        return math.sqrt(max(float(slope @ self.cov @ slope), 0.0))
+
+
+def curvature(
+    hessian: np.ndarray,
+    scale: np.ndarray,
+    at_bound: np.ndarray,
+    unseen: np.ndarray,
+    labels: tuple[str, ...],
+) -> Curvature:
+    """Pseudo-inverse of H over the parameters that are inside and seen.
+
+    Args:
+        hessian: undamped H at the end point.
+        scale: typical size of each parameter.
+        at_bound: parameters on a bound with the gradient pushing outward.
+        unseen: parameters the projection or the scaling test removed.
+        labels: name of each entry.
+    """
+    h = np.asarray(hessian, float)
+    p = len(labels)
+    diag = np.sqrt(np.maximum(np.diagonal(h), 0.0))
+    flat = diag * scale <= 1e-12 * np.max(diag * scale, initial=0.0)
+    unseen = (np.asarray(unseen, bool) | flat) & ~np.asarray(at_bound, bool)
+    null: list[dict[str, float]] = [{labels[i]: 1.0} for i in np.flatnonzero(unseen)]
+    lost = [np.eye(p)[i] for i in np.flatnonzero(unseen)]
+    inside = np.flatnonzero(~at_bound & ~unseen)
+    cov = np.zeros((p, p))
+    stderr = np.full(p, np.nan)
+    stderr[unseen] = np.inf
+    if inside.size:
+        d = diag[inside]
+        w, v = np.linalg.eigh(h[np.ix_(inside, inside)] / np.outer(d, d))
+        bad = w < NULL * max(w.max(), 1.0)
+        inverse = (v[:, ~bad] / w[~bad]) @ v[:, ~bad].T
+        cov[np.ix_(inside, inside)] = inverse / np.outer(d, d)
+        stderr[inside] = np.sqrt(np.maximum(np.diagonal(cov)[inside], 0.0))
+        for j in np.flatnonzero(bad):
+            direction = v[:, j] * np.sign(v[np.argmax(np.abs(v[:, j])), j])
+            limit = min(0.3, 0.5 * direction.max())
+            members = np.flatnonzero(np.abs(direction) > limit)
+            lost.append(np.zeros(p))
+            lost[-1][inside] = direction / d
+            null.append({labels[inside[i]]: float(direction[i]) for i in members})
+            stderr[inside[members]] = np.inf
+    return Curvature(cov, stderr, tuple(null), np.reshape(lost, (len(lost), p)))
+
+
+def null_sentence(direction: dict[str, float]) -> str:
+    """What a null direction means to a user."""
+    if len(direction) == 1:
+        name = next(iter(direction))
+        return (
+            f"{name} cannot be determined: the data do not depend on it in this model "
+            "(its value is where it started; fix it, or constrain it otherwise)"
+        )
+    terms = " ".join(f"{c:+.2f} {name}" for name, c in direction.items())
+    return (
+        f"only a combination of {', '.join(direction)} is determined: the data do not "
+        f"see {terms} (scaled); fix or tie one of them"
+    )

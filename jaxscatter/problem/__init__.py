@@ -1,0 +1,15 @@
+"""Parameters, priors, data, amplitudes, likelihood and the problem that joins them."""
+
+from . import prior as prior
+from .amplitudes import Amplitude as Amplitude
+from .coordinates import Coordinates as Coordinates
+from .dataset import Dataset as Dataset
+from .likelihood import Gaussian as Gaussian
+from .model import AbstractModel as AbstractModel
+from .model import FunctionModel as FunctionModel
+from .model import SamplingCoordinates as SamplingCoordinates
+from .model import model as model
+from .parameter import Parameter as Parameter
+from .parameter import ParameterSet as ParameterSet
+from .problem import Normal as Normal
+from .problem import Problem as Problem

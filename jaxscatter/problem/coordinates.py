@@ -1,0 +1,72 @@
+"""The chain u -> z -> x of samplers: unconstrained, sampling and named coordinates."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from . import prior as priors
+from . import transform
+from .model import SamplingCoordinates
+from .parameter import ParameterSet
+
+
+class Coordinates(eqx.Module):
+    """Bijection u -> x of a problem with its log Jacobian.
+
+    A group of `SamplingCoordinates` with a fixed, tied or local member falls back to
+    its named parameters.
+    """
+
+    lo: Float[Array, " p"]
+    hi: Float[Array, " p"]
+    kinds: tuple[str, ...] = eqx.field(static=True)
+    groups: tuple[SamplingCoordinates, ...] = eqx.field(static=True)
+    index: tuple[tuple[int, ...], ...] = eqx.field(static=True)
+
+    def __init__(
+        self, parameters: ParameterSet, wanted: tuple[SamplingCoordinates, ...] = ()
+    ):
+        lo, hi = (np.array(b) for b in parameters.bounds())
+        kinds = list(parameters.kinds())
+        slices = parameters.slices()
+        groups, index = [], []
+        for group in wanted:
+            usable = all(
+                n in slices
+                and np.ndim(parameters[n].value) == 0
+                and not priors.is_log_uniform(parameters[n].prior)
+                for n in group.names
+            )
+            if not usable:
+                continue
+            at = [slices[n].start for n in group.names]
+            z_lo, z_hi = group.support(lo[at], hi[at])
+            for i, low, high in zip(at, z_lo, z_hi, strict=True):
+                lo[i], hi[i] = low, high
+                kinds[i] = transform.kind_of(low, high)
+            groups.append(group)
+            index.append(tuple(at))
+        self.lo, self.hi, self.kinds = jnp.asarray(lo), jnp.asarray(hi), tuple(kinds)
+        self.groups, self.index = tuple(groups), tuple(index)
+
+    def to_x(
+        self, u: Float[Array, " p"]
+    ) -> tuple[Float[Array, " p"], Float[Array, ""]]:
+        """x(u) and log|det ∂x/∂u|."""
+        z, slope = transform.to_x(u, self.lo, self.hi, self.kinds)
+        x, total = z, jnp.sum(slope)
+        for group, at in zip(self.groups, self.index, strict=True):
+            part = z[np.array(at)]
+            jacobian = jax.jacfwd(group.to_x)(part)
+            x = x.at[np.array(at)].set(group.to_x(part))
+            total = total + jnp.linalg.slogdet(jacobian)[1]
+        return x, total
+
+    def to_u(self, x: Float[Array, " p"]) -> Float[Array, " p"]:
+        """Unconstrained u of x, moved inside the support first."""
+        z = x
+        for group, at in zip(self.groups, self.index, strict=True):
+            z = z.at[np.array(at)].set(group.to_z(x[np.array(at)]))
+        return transform.to_u(z, self.lo, self.hi, self.kinds)

@@ -1,0 +1,498 @@
+"""A model bound to data, noise and parameters: what every verb works on."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+
+from ..errors import DataError, ModelError, ParameterError
+from . import amplitudes as amp
+from . import marginal, sums
+from .amplitudes import Amplitude, Arrow, Solution
+from .coordinates import Coordinates
+from .dataset import Dataset
+from .likelihood import Gaussian
+from .model import AbstractModel
+from .parameter import Parameter, ParameterSet, Theta
+from .static import Note
+
+
+class Normal(eqx.Module):
+    """The triple a solver sees, and which parameters the projection removed."""
+
+    hessian: Float[Array, "p p"]
+    gradient: Float[Array, " p"]
+    cost: Float[Array, ""]
+    null: Any
+
+
+class Problem(eqx.Module):
+    """Model, data, likelihood and parameters.
+
+    `cost(x)` is ½χ² with amplitudes at their constrained best (plus log terms when the
+    variance has parameters), `normal(x)` its Gauss-Newton triple. x is the flat vector
+    of free parameters in user units, in declaration order.
+
+    Args:
+        model: supplies the columns.
+        data: groups of points.
+        parameters: changes to the model's table: a `ParameterSet`, or a mapping from
+            name to a value or to changed fields.
+        likelihood: noise model; known standard deviations by default.
+        explicit: amplitudes as ordinary parameters, with these `Parameter`s by name or
+            True for tables made from the declarations.
+        chunk: points of every group held at a time; None means all.
+        warnings: sentences every result of this problem repeats.
+        linear_mode: how sampling treats the amplitudes; None follows their declaration.
+
+    Raises:
+        ParameterError, ModelError, DataError: what does not fit together, by name.
+    """
+
+    model: AbstractModel
+    data: Dataset
+    likelihood: Gaussian
+    parameters: ParameterSet
+    coordinates: Coordinates
+    linear: tuple[Amplitude, ...]
+    chunk: int | None = eqx.field(static=True)
+    linear_mode: str | None = eqx.field(static=True)
+    note: Note = eqx.field(static=True)
+
+    def __init__(
+        self,
+        model: AbstractModel,
+        data: Dataset,
+        parameters: ParameterSet | Mapping[str, Any] | None = None,
+        likelihood: Gaussian | None = None,
+        explicit: bool | Mapping[str, Parameter] = False,
+        chunk: int | None = None,
+        warnings: tuple[str, ...] = (),
+        linear_mode: str | None = None,
+    ):
+        likelihood = Gaussian() if likelihood is None else likelihood
+        table = model.parameters
+        changes: dict[str, Any] = {}
+        if isinstance(parameters, ParameterSet):
+            table = parameters
+            missing = [n for n in model.parameters.names if n not in table]
+            if missing:
+                raise ParameterError(
+                    f"the model {model.name!r} needs parameters {missing}; there are "
+                    f"{list(table.names)}"
+                )
+        elif parameters is not None:
+            changes = dict(parameters)
+        extra = likelihood.parameters(data)
+        table = table.extended(*(p for p in extra if p.name not in table))
+        if explicit and model.amplitudes:
+            given = explicit if isinstance(explicit, Mapping) else {}
+            table = table.extended(*_explicit_table(model, given, table))
+        table = _changed(table, changes)
+        if chunk is not None:
+            if chunk < 1:
+                raise DataError(f"chunk is {chunk}; expected at least one point")
+            data = data.padded(chunk) if chunk < data.n_points else data
+        spread = table.spread(data.n_groups)
+        self.coordinates = Coordinates(spread, model.sampling_coordinates)
+        self.model, self.likelihood = _as_arrays(model), likelihood
+        self.data, self.parameters = _as_arrays(data), _as_arrays(spread)
+        self.linear = () if explicit else model.amplitudes
+        self.chunk = chunk if chunk is not None and chunk < data.n_points else None
+        self.linear_mode = linear_mode
+        self.note = Note(
+            {
+                "warnings": tuple(warnings),
+                "arguments": (model, data, table, likelihood, explicit),
+            }
+        )
+        if self.linear:
+            marginal.check_mode("profile", self.linear, likelihood.noise)
+            if linear_mode is not None:
+                marginal.check_mode(linear_mode, self.linear, likelihood.noise)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences every result of this problem repeats."""
+        return self.note.content["warnings"]
+
+    @property
+    def layout(self) -> sums.Layout:
+        """Where the free parameters lie in x."""
+        return sums.layout(self.parameters, self.data.n_groups)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of entries of x."""
+        return self.layout.size
+
+    @property
+    def log_terms(self) -> bool:
+        """Whether `cost` holds log variances, so that it is not half a χ²."""
+        return self.likelihood.noise in ("scale", "jitter", "model")
+
+    @property
+    def default_linear_mode(self) -> str:
+        """How sampling treats the amplitudes unless told otherwise."""
+        if self.linear and self.linear_mode is not None:
+            return self.linear_mode
+        return (
+            marginal.default_mode(self.linear, self.likelihood.noise)
+            if self.linear
+            else "profile"
+        )
+
+    def with_(self, **changes: Any) -> "Problem":
+        """Copy with other constructor arguments.
+
+        Parameters keep what they were changed to; those that the noise or the explicit
+        amplitudes add go with them when these are changed.
+        """
+        model, data, table, likelihood, explicit = self.note.content["arguments"]
+        keep = set(table.names)
+        if "likelihood" in changes:
+            keep -= {p.name for p in likelihood.parameters(data)}
+        if explicit and changes.get("explicit", True) is not True:
+            keep -= {a.name for a in model.amplitudes}
+        wanted = changes.get("model", model).parameters
+        kept = [p for p in table if p.name in keep and p.name not in wanted]
+        own = [table[p.name] if p.name in table else p for p in wanted]
+        now = {
+            "model": model,
+            "data": data,
+            "parameters": ParameterSet(
+                [*own, *kept]
+                if "model" in changes
+                else [p for p in table if p.name in wanted or p.name in keep]
+            ),
+            "likelihood": likelihood,
+            "explicit": explicit,
+            "chunk": self.chunk,
+            "warnings": self.warnings,
+            "linear_mode": self.linear_mode,
+        }
+        if not isinstance(changes.get("parameters"), Mapping):
+            return Problem(**{**now, **changes})
+        new = Problem(**{**now, **changes, "parameters": now["parameters"]})
+        table = new.note.content["arguments"][2]
+        now = {**now, **changes, "parameters": _changed(table, changes["parameters"])}
+        return Problem(**now)
+
+    def start(self) -> Float[Array, " p"]:
+        """Vector x of the parameters' start values."""
+        return self.parameters.pack()
+
+    def solution(self, x: Float[Array, " p"]) -> Solution:
+        """Amplitudes at x within their declared bounds."""
+        at = sums.point(self, x, tangents=False)
+        return amp.solve(self.linear, amp.arrow(self.linear, *sums.gram(self, at)))
+
+    def amplitudes(self, x: Float[Array, " p"]) -> Float[Array, "g k"]:
+        """Amplitudes of each group at x: solved for, or the explicit ones."""
+        if self.linear:
+            return self.solution(x).per_group(self.linear)
+        theta = self.parameters.unpack(x)
+        groups = self.data.n_groups
+        values = [
+            jnp.broadcast_to(theta[a.name], (groups,)) for a in self.model.amplitudes
+        ]
+        return jnp.stack(values, axis=1) if values else jnp.zeros((groups, 0))
+
+    def arrow(self, x: Float[Array, " p"]) -> Arrow:
+        """G and h of the amplitudes at x."""
+        at = sums.point(self, x, tangents=False)
+        return amp.arrow(self.linear, *sums.gram(self, at))
+
+    def cost(self, x: Float[Array, " p"]) -> Float[Array, ""]:
+        """½χ² at the best amplitudes, plus ½ Σ log(v/σ²) if v has parameters."""
+        at = sums.point(self, x, tangents=False)
+        arr = amp.arrow(self.linear, *sums.gram(self, at))
+        a = amp.solve(self.linear, arr).per_group(self.linear)
+        chi2, log_v = sums.misfit(self, at, a)
+        return 0.5 * jnp.sum(chi2) + jnp.sum(log_v)
+
+    def normal(self, x: Float[Array, " p"]) -> Normal:
+        """(H, g, cost) with the amplitudes projected out, Kaufman's form.
+
+        H = M - Nᵀ G⁻¹ N over free amplitudes. Where the projection leaves no more than
+        rounding, H_ii <= 1e-12 M_ii, row, column and gradient become exactly 0.
+        """
+        at = sums.point(self, x, tangents=True)
+        arr = amp.arrow(self.linear, *sums.gram(self, at))
+        solution = amp.solve(self.linear, arr)
+        a = solution.per_group(self.linear)
+        t = sums.tangent_sums(self, at, a, marginal=False)
+        where = self.layout
+        m = sums.scatter(where, t.m, 2)
+        g = sums.scatter(where, t.slope, 1)
+        h = m
+        if self.linear:
+            n = sums.spread(where, t.n)
+            n = n * solution.free_per_group(self.linear)[:, :, None]
+            h = m - _projected(self.linear, solution, n)
+        seen = jnp.diagonal(h) > 1e-12 * jnp.diagonal(m)
+        keep = seen.astype(h.dtype)
+        cost = 0.5 * jnp.sum(t.chi2) + jnp.sum(t.log_v)
+        return Normal(h * keep[:, None] * keep[None, :], g * keep, cost, ~seen)
+
+    def border(self, x: Float[Array, " p"]) -> tuple[Solution, Float[Array, "g k p"]]:
+        """Solved amplitudes and N = AᵀWJ per group, for joint covariances."""
+        at = sums.point(self, x, tangents=True)
+        arr = amp.arrow(self.linear, *sums.gram(self, at))
+        solution = amp.solve(self.linear, arr)
+        t = sums.tangent_sums(self, at, solution.per_group(self.linear), False)
+        n = sums.spread(self.layout, t.n)
+        return solution, n * solution.free_per_group(self.linear)[:, :, None]
+
+    def residuals(self, x: Float[Array, " p"]) -> Float[Array, " n"]:
+        """sqrt(mask/v) (y - μ) of all points, flat: dense, for small problems."""
+        at = sums.point(self, x, tangents=False)
+        arr = amp.arrow(self.linear, *sums.gram(self, at))
+        a = amp.solve(self.linear, arr).per_group(self.linear)
+        return jnp.ravel(self._residuals(at, a))
+
+    def _residuals(self, at: sums.Point, a: Array) -> Float[Array, "g n"]:
+        prepared = eqx.combine(at.dynamic, at.static)
+
+        def group(y, sigma, mask, coords, fixed, xl, a):
+            columns, theta = sums._columns(
+                self, prepared, at.xs, xl, coords, fixed, y.size
+            )
+            mu = sums._mean(self, columns, theta, a)
+            v = self.likelihood.variances(mu, sigma, theta)
+            return mask / jnp.sqrt(v) * (y - mu)  # the root of a mask has no slope
+
+        chunk = sums._chunk(self, 0, self.data.n_points)
+        return sums._over_groups(self, group, chunk, at.xl, a)
+
+    def jacobian(
+        self, x: Float[Array, " p"], full_varpro: bool = False
+    ) -> Float[Array, "n p"]:
+        """∂(whitened model)/∂x with amplitudes projected out: dense.
+
+        Kaufman's form by default, the derivative of the projected residual with
+        `full_varpro`.
+        """
+        if full_varpro or not self.linear:
+            return -jax.jacfwd(self.residuals)(x)
+        a = self.amplitudes(x)
+
+        def fixed(x: Array) -> Array:
+            return -jnp.ravel(self._residuals(sums.point(self, x, tangents=False), a))
+
+        j = jax.jacfwd(fixed)(x)
+        columns = self._weighted_columns(x)
+        q, _ = jnp.linalg.qr(columns)
+        return j - q @ (q.T @ j)
+
+    def _weighted_columns(self, x: Float[Array, " p"]) -> Float[Array, "n m"]:
+        """sqrt(W) A of the free amplitudes as one matrix, for `jacobian`."""
+        solution = self.solution(x)
+        free = np.asarray(solution.free_per_group(self.linear)) > 0
+        groups, k = free.shape
+        zero = self._residuals(
+            sums.point(self, x, tangents=False), jnp.zeros((groups, k))
+        )
+        out = []
+        for i, a in enumerate(self.linear):
+            unit = jnp.zeros((groups, k)).at[:, i].set(1.0)
+            column = zero - self._residuals(sums.point(self, x, tangents=False), unit)
+            if a.shared:
+                if free[0, i]:
+                    out.append(jnp.ravel(column))
+                continue
+            for g in np.flatnonzero(free[:, i]):
+                out.append(jnp.ravel(jnp.zeros_like(column).at[g].set(column[g])))
+        return jnp.stack(out, axis=1) if out else jnp.zeros((zero.size, 0))
+
+    def predict(
+        self, x: Float[Array, " p"], a: Float[Array, "g k"] | None = None
+    ) -> Float[Array, "g n"]:
+        """Model curves of all groups at x, with the best amplitudes or with `a`."""
+        a = self.amplitudes(x) if a is None else a
+        at = sums.point(self, x, tangents=False)
+        prepared = eqx.combine(at.dynamic, at.static)
+
+        def group(y, sigma, mask, coords, fixed, xl, a):
+            del sigma, mask
+            columns, theta = sums._columns(
+                self, prepared, at.xs, xl, coords, fixed, y.size
+            )
+            return sums._mean(self, columns, theta, a)
+
+        chunk = sums._chunk(self, 0, self.data.n_points)
+        return sums._over_groups(self, group, chunk, at.xl, a)
+
+    def loglike(self, x: Float[Array, " p"], linear: str | None = None) -> Any:
+        """Log L at x with amplitudes treated as `linear` (see `marginal`).
+
+        Its gradient comes from the same sums as the fit's, in forward mode.
+        """
+        mode = linear or "profile"
+        marginal.check_mode(mode, self.linear, self.likelihood.noise) if (
+            self.linear
+        ) else None
+        return _loglike(x, problem=self, mode=mode if self.linear else "profile")
+
+    def logprior(self, x: Float[Array, " p"]) -> Float[Array, ""]:
+        """Log prior density at x, with respect to x."""
+        return self.parameters.log_prior(x)
+
+    def logpost(self, x: Float[Array, " p"], linear: str | None = None) -> Any:
+        """Log L + log prior."""
+        return self.loglike(x, linear) + self.logprior(x)
+
+    def named(self, x: ArrayLike) -> Theta:
+        """All parameters by name at x, ties applied."""
+        return self.parameters.unpack(jnp.asarray(x, float))
+
+
+def _changed(table: ParameterSet, changes: Mapping[str, Any]) -> ParameterSet:
+    try:
+        return table.with_(**changes)
+    except TypeError as error:
+        raise ParameterError(str(error)) from None
+
+
+def _as_arrays(tree: Any) -> Any:
+    """The tree with NumPy leaves as JAX arrays, and the floats of its parameters too.
+
+    The numbers of a prior are Python floats, which jit would take as static.
+    """
+
+    def convert(v: Any) -> Any:
+        if isinstance(v, ParameterSet):
+            return jax.tree.map(lambda n: jnp.asarray(n, float), v)
+        return jnp.asarray(v) if isinstance(v, np.ndarray | np.generic) else v
+
+    return jax.tree.map(convert, tree, is_leaf=lambda v: isinstance(v, ParameterSet))
+
+
+def _explicit_table(
+    model: AbstractModel, given: Mapping[str, Parameter], table: ParameterSet
+) -> list[Parameter]:
+    """Parameters of amplitudes that are sampled or fitted like any other."""
+    out = []
+    for a in model.amplitudes:
+        if a.name in table:
+            continue
+        if a.name in given:
+            out.append(given[a.name].with_(name=a.name, local=not a.shared))
+            continue
+        prior = None
+        if a.prior is not None:
+            from .prior import named
+
+            prior = named("normal", *a.prior)
+        value = float(np.clip(1.0, a.lower, a.upper))
+        out.append(
+            Parameter(
+                a.name,
+                value,
+                unit=a.unit,
+                bounds=(a.lower, a.upper),
+                prior=prior,
+                local=not a.shared,
+            )
+        )
+    unknown = set(given) - {a.name for a in model.amplitudes}
+    if unknown:
+        raise ModelError(
+            f"no amplitudes {sorted(unknown)}; there are "
+            f"{[a.name for a in model.amplitudes]}"
+        )
+    return out
+
+
+def _projected(
+    amplitudes: tuple[Amplitude, ...], solution: Solution, n: Float[Array, "g k p"]
+) -> Float[Array, "p p"]:
+    """Nᵀ G⁻¹ N over the whole arrow."""
+    s, el = amp.split(amplitudes)
+    n_s, n_l = jnp.sum(n[:, s], axis=0), n[:, el]
+    x_s, x_l = amp.solve_arrow(solution.reduced, solution.schur, n_s, n_l)
+    return n_s.T @ x_s + jnp.einsum("gkp,gkq->pq", n_l, x_l)
+
+
+def _log_normalisation(problem: Problem) -> Float[Array, ""]:
+    """-½ Σ log 2πσ² over the valid points."""
+    data = problem.data
+    log_var = jnp.log(2 * math.pi * jnp.square(data.sigma))
+    return -0.5 * jnp.sum(data.mask * log_var)
+
+
+def _assemble(
+    problem: Problem, mode: str, chi2: Array, log_v: Array, arr: Arrow, a: Array
+) -> Float[Array, ""]:
+    """Log L of the sums at the evaluation point of `mode`."""
+    total = _log_normalisation(problem) - log_v
+    total = total + marginal.correction(mode, problem.linear, arr, a)
+    if problem.likelihood.noise != "scale_marginal":
+        return total - 0.5 * chi2
+    k = arr.ss.shape[0] + arr.hl.size if problem.linear and mode == "flat" else 0
+    m = jnp.sum(problem.data.mask) - k
+    half = 0.5 * m
+    return (
+        total
+        + jax.scipy.special.gammaln(half)
+        - math.log(2)
+        - half * jnp.log(0.5 * chi2)
+    )
+
+
+@eqx.filter_custom_jvp
+def _loglike(x: Array, *, problem: Problem, mode: str) -> Array:
+    at = sums.point(problem, x, tangents=False)
+    arr = amp.arrow(problem.linear, *sums.gram(problem, at))
+    a = marginal.evaluation_point(mode, problem.linear, arr).per_group(problem.linear)
+    chi2, log_v = sums.misfit(problem, at, a)
+    return _assemble(problem, mode, jnp.sum(chi2), jnp.sum(log_v), arr, a)
+
+
+@_loglike.def_jvp
+def _loglike_jvp(primals, tangents, *, problem, mode):
+    (x,), (dx,) = primals, tangents
+    value, gradient = loglike_and_gradient(problem, x, mode)
+    return value, gradient @ dx
+
+
+def loglike_and_gradient(
+    problem: Problem, x: Float[Array, " p"], mode: str
+) -> tuple[Float[Array, ""], Float[Array, " p"]]:
+    """Log L and its gradient from one forward-mode pass over the data.
+
+    χ² and the amplitudes' penalty are stationary in a at the evaluation point, so their
+    partial derivative at fixed a is the whole one; log|G| and P(a >= 0) bring ∂G, ∂h.
+    """
+    at = sums.point(problem, x, tangents=True)
+    g, h = sums.gram(problem, at)
+    arr = amp.arrow(problem.linear, g, h)
+    a = marginal.evaluation_point(mode, problem.linear, arr).per_group(problem.linear)
+    integrated = bool(problem.linear) and mode in ("flat", "gaussian", "nonnegative")
+    t = sums.tangent_sums(problem, at, a, marginal=integrated)
+    where = problem.layout
+    chi2, log_v = jnp.sum(t.chi2), jnp.sum(t.log_v)
+    value = _assemble(problem, mode, chi2, log_v, arr, a)
+    factor = 1.0
+    if problem.likelihood.noise == "scale_marginal":
+        k = arr.ss.shape[0] + arr.hl.size if problem.linear and mode == "flat" else 0
+        factor = (jnp.sum(problem.data.mask) - k) / chi2
+    gradient = -factor * sums.scatter(where, t.slope, 1)
+    if integrated:
+
+        def correction(g: Array, h: Array) -> Array:
+            # a is stationary for χ² + penalty together, so it is a constant here
+            return marginal.correction(
+                mode, problem.linear, amp.arrow(problem.linear, g, h), a
+            )
+
+        bar_g, bar_h = jax.grad(correction, argnums=(0, 1))(g, h)
+        local = jnp.einsum("gkl,gtkl->gt", bar_g, t.d_gram)
+        local = local + jnp.einsum("gk,gtk->gt", bar_h, t.d_h)
+        gradient = gradient + sums.scatter(where, local, 1)
+    return value, gradient

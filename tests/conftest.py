@@ -1,0 +1,40 @@
+"""Shared set-up of the tests: a compilation cache, strict broadcasting, no display."""
+
+import json
+import os
+import pathlib
+import tempfile
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Tests compile much and run little: the backend's optimiser would double their time.
+os.environ["XLA_FLAGS"] = (
+    os.environ.get("XLA_FLAGS", "") + " --xla_backend_optimization_level=0"
+).strip()
+
+import jax
+import pytest
+
+import jaxscatter  # noqa: F401  (turns on 64-bit floats)
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+_CACHE = pathlib.Path(
+    os.environ.get(
+        "JAXSCATTER_TEST_CACHE",
+        pathlib.Path(tempfile.gettempdir()) / "jaxscatter-test-cache",
+    )
+)
+jax.config.update("jax_compilation_cache_dir", str(_CACHE))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+DATA = pathlib.Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session")
+def reference():
+    """Load a file of stored reference numbers by its path below tests/data."""
+
+    def load(name):
+        return json.loads((DATA / name).read_text())
+
+    return load

@@ -1,0 +1,352 @@
+"""The doors of QENS: data from bins and files, problems, simulated data."""
+
+import warnings
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxscatter as js
+from jaxscatter import examples, qens
+from jaxscatter.errors import DataError, FitWarning, ModelError, ParameterError
+
+OMEGA = np.linspace(-1.0, 1.0, 101)
+Q = np.array([0.5, 0.9, 1.3, 1.7])
+TRUTH = {"D_translation": 0.2, "u2": 0.1}
+
+
+@pytest.fixture(scope="module")
+def moving():
+    return qens.simulate(
+        "translation_only",
+        TRUTH,
+        q=Q,
+        omega=OMEGA,
+        sigma_res=0.05,
+        amplitude=3.0,
+        background=0.2,
+        noise=0.01,
+        seed=1,
+    )
+
+
+def top_data(d_t, d_s, seed=0):
+    values = {"D_translation": 0.15, "u2": 0.05, "D_t": d_t, "D_s": d_s}
+    return qens.simulate(
+        "anisotropic_rotor",
+        values,
+        q=Q,
+        omega=OMEGA,
+        sigma_res=0.05,
+        amplitude=3.0,
+        background=0.1,
+        noise=0.02,
+        seed=seed,
+    )
+
+
+@jax.jit
+def normal(problem, x):
+    triple = problem.normal(x)
+    return triple.hessian, triple.gradient, triple.cost
+
+
+def test_simulated_noise_has_the_stated_size(moving):
+    """χ² of the noise about the truth is that of its points, and σ follows √signal."""
+    problem = qens.problem(moving, "translation_only", amplitude="global")
+    a = jnp.tile(jnp.array([[3.0, 0.2]]), (len(Q), 1))
+    x = jnp.array([TRUTH["D_translation"], TRUTH["u2"]])
+    truth = np.asarray(eqx.filter_jit(lambda p, x, a: p.predict(x, a))(problem, x, a))
+    z = (moving.y - truth) / moving.sigma
+    n = z.size
+    assert abs(np.sum(z**2) - n) < 5 * np.sqrt(2 * n)
+    top = truth.max()
+    np.testing.assert_allclose(
+        moving.sigma, 0.01 * top * np.sqrt(np.maximum(truth / top, 0.01)), rtol=1e-9
+    )
+    again = qens.simulate(
+        "translation_only",
+        TRUTH,
+        q=Q,
+        omega=OMEGA,
+        sigma_res=0.05,
+        amplitude=3.0,
+        background=0.2,
+        noise=0.01,
+        seed=1,
+    )
+    np.testing.assert_array_equal(again.y, moving.y)
+
+
+def test_a_fit_recovers_what_was_simulated(moving):
+    best = js.fit(qens.problem(moving, "translation_only"))
+    assert best.success
+    for name, value in TRUTH.items():
+        error = best.parameters["stderr"][list(best.parameters["name"]).index(name)]
+        assert 0 < error < 0.5 * value
+        assert abs(best[name] - value) < 4 * error
+    assert 0.7 < best.statistics["red_chi2"] < 1.3
+
+
+def test_u2_is_seen_by_a_common_amplitude_and_not_by_one_per_q(moving):
+    free = qens.problem(moving, "translation_only", amplitude="per_q")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        best = js.fit(free)
+    assert any(issubclass(w.category, FitWarning) for w in caught)
+    head = best.summary().splitlines()[:4]
+    assert any("u2" in line and line.startswith("!") for line in head)
+    u2 = list(best.parameters["name"]).index("u2")
+    assert best.parameters["stderr"][u2] == np.inf
+    common = js.fit(qens.problem(moving, "translation_only", amplitude="global"))
+    assert np.isfinite(common.parameters["stderr"][u2])
+    assert not any("u2" in w for w in common.warnings)
+
+
+def test_chi2_does_not_change_when_data_and_errors_are_scaled_together(moving):
+    bins = [(OMEGA, y, s, q) for y, s, q in zip(moving.y, moving.sigma, Q, strict=True)]
+    scaled = [(w, 7.0 * y, 7.0 * s, q) for w, y, s, q in bins]
+    x = jnp.array([0.17, 0.03])
+    for amplitude in ("per_q", "global", "q_smooth"):
+        one, other = (
+            qens.problem(
+                qens.from_bins(b, 0.05), "translation_only", amplitude=amplitude
+            )
+            for b in (bins, scaled)
+        )
+        np.testing.assert_allclose(normal(one, x)[2], normal(other, x)[2], rtol=1e-10)
+
+
+@pytest.mark.parametrize("kind", ["global", "per_q"])
+def test_a_shift_of_the_elastic_line_is_recovered(kind):
+    shifts = np.full(4, 0.011) if kind == "global" else np.array([-2, 1, 0, 3]) * 0.007
+    rng = np.random.default_rng(5)
+    bins = []
+    for q, c in zip(Q, shifts, strict=True):
+        y = 0.1 + 3 * np.asarray(
+            qens.predict_sqw(
+                OMEGA - c,
+                q,
+                d_translation=0.2,
+                u2=0.1,
+                rotation_model="none",
+                sigma_res=0.05,
+            )
+        )
+        s = np.full_like(y, 0.02)
+        bins.append((OMEGA, y + s * rng.standard_normal(y.size), s, q))
+    problem = qens.problem(
+        qens.from_bins(bins, 0.05), "translation_only", center=kind, amplitude="global"
+    )
+    # some backgrounds of this noise end at 0, which is said
+    best = js.fit(problem, warn=False)
+    assert best.success
+    at = [i for i, n in enumerate(best.labels) if n.startswith("center")]
+    assert len(at) == (1 if kind == "global" else 4)
+    errors = np.sqrt(np.diagonal(best.cov))[at]
+    assert np.all(errors < 0.002)
+    assert np.all(np.abs(best.x[at] - shifts[: len(at)]) < 4 * errors)
+
+
+def test_explicit_amplitudes_have_a_finite_posterior(moving):
+    problem = qens.problem(moving, "translation_only", inference="explicit")
+    names = set(problem.parameters.names)
+    assert {"amplitude", "background", "D_translation"} <= names
+    assert problem.n_parameters == 2 + 1 + len(Q)
+    value, slope = eqx.filter_jit(
+        lambda p, x: jax.value_and_grad(lambda x: p.logpost(x))(x)
+    )(problem, problem.start())
+    assert np.isfinite(value) and np.all(np.isfinite(slope))
+
+
+def test_inference_options_decide_how_sampling_treats_amplitudes(moving):
+    modes = {
+        how: qens.problem(moving, "translation_only", inference=how).default_linear_mode
+        for how in ("marginal", "profile")
+    }
+    assert modes == {"marginal": "nonnegative", "profile": "profile"}
+
+
+def test_a_linear_background_is_recovered(moving):
+    slope = 0.15 * OMEGA / np.max(np.abs(OMEGA))
+    bins = [
+        (OMEGA, y + slope, s, q)
+        for y, s, q in zip(moving.y, moving.sigma, Q, strict=True)
+    ]
+    best = js.fit(
+        qens.problem(
+            qens.from_bins(bins, 0.05), "translation_only", background="linear"
+        )
+    )
+    table = best.linear
+    rows = [i for i, n in enumerate(table["label"]) if str(n).startswith("slope")]
+    assert len(rows) == len(Q)
+    for i in rows:
+        assert abs(table["value"][i] - 0.15) < 4 * table["stderr"][i] < 0.05
+
+
+def test_a_second_dataset_of_one_shape_does_not_compile_again():
+    one, other = top_data(0.1, 0.4), top_data(0.1, 0.4, seed=9)
+    first = qens.problem(one, "anisotropic_rotor", amplitude="global")
+    x = first.start()
+    normal(first, x)
+    compiled = normal._cache_size()
+    named = qens.from_bins(
+        [(OMEGA, y, s, q) for y, s, q in zip(other.y, other.sigma, Q, strict=True)],
+        0.07,
+        metadata={"sample": "another title"},
+    )
+    for data in (other, named):
+        normal(qens.problem(data, "anisotropic_rotor", amplitude="global"), x)
+    assert normal._cache_size() == compiled
+    normal(qens.problem(other, "anisotropic_rotor", amplitude="global", lmax=3), x)
+    assert normal._cache_size() == compiled + 1
+
+
+def sides(result):
+    """Signs of D_s - D_t of the distinct optima."""
+    return np.sign(result.optima["D_s"] - result.optima["D_t"])
+
+
+def test_both_rotor_modes_are_reported_and_the_right_one_is_best():
+    problem = qens.problem(top_data(0.05, 0.5), "anisotropic_rotor", lmax=2)
+    best = js.multistart(problem, n=32, seed=0, keep=16, warn=False)
+    assert best["D_s"] > 3 * best["D_t"]
+    assert {-1.0, 1.0} <= set(sides(best))
+
+
+def test_data_of_an_isotropic_rotor_show_both_modes():
+    problem = qens.problem(top_data(0.2, 0.2), "anisotropic_rotor", lmax=2)
+    best = js.multistart(problem, n=32, seed=0, keep=16, warn=False)
+    assert {-1.0, 1.0} <= set(sides(best))
+    assert "multimodal" in best.flags
+
+
+GOOD = (OMEGA, np.ones_like(OMEGA), np.ones_like(OMEGA), 1.0)
+KERNEL = np.exp(-0.5 * (OMEGA / 0.05) ** 2)
+
+
+def changed(i, value):
+    return tuple(value if k == i else part for k, part in enumerate(GOOD))
+
+
+def spoilt(array, value, at=4):
+    out = np.array(array)
+    out[at] = value
+    return out
+
+
+@pytest.mark.parametrize(
+    ("bins", "sigma_res", "error", "text"),
+    [
+        ([], 0.05, DataError, "no Q bins"),
+        ([changed(0, spoilt(OMEGA, np.nan))], 0.05, DataError, "omega must be finite"),
+        ([changed(0, spoilt(OMEGA, np.inf))], 0.05, DataError, "omega must be finite"),
+        ([changed(0, OMEGA[::-1])], 0.05, DataError, "omega must be strictly incr"),
+        ([(*(p[:0] for p in GOOD[:3]), 1.0)], 0.05, DataError, "omega must be"),
+        ([changed(1, np.ones(7))], 0.05, DataError, r"spec of bin 0 has shape \(7,\)"),
+        ([changed(2, np.ones(7))], 0.05, DataError, r"errs of bin 0 has shape \(7,\)"),
+        ([GOOD, changed(0, OMEGA + 0.01)], 0.05, DataError, "omega of bin 1 differs"),
+        ([changed(3, -0.2)], 0.05, DataError, "q of bin 0 is -0.2"),
+        ([changed(3, np.nan)], 0.05, DataError, "q of bin 0 is nan"),
+        ([changed(2, 0 * OMEGA)], 0.05, DataError, "all points are masked"),
+        ([GOOD], 0.0, ParameterError, "sigma_res is 0.0"),
+        ([GOOD], -1.0, ParameterError, "sigma_res is -1.0"),
+        ([GOOD], spoilt(KERNEL, np.nan), DataError, "kernel must be finite"),
+        ([GOOD], 0 * KERNEL, DataError, "kernel must be positive"),
+        ([GOOD], KERNEL[:50], DataError, "sigma_res has 50 entries"),
+        ([GOOD] * 3, [KERNEL, KERNEL], DataError, "sigma_res has 2 entries"),
+        ([GOOD] * 2, [KERNEL, KERNEL[1:]], DataError, r"shape \(100,\)"),
+        ([GOOD] * 2, [KERNEL, 0.05], DataError, "mixes widths and kernels"),
+        (
+            [GOOD] * 2,
+            [(OMEGA, KERNEL), (OMEGA + 0.1, KERNEL)],
+            DataError,
+            "kernel 1 has another energy axis",
+        ),
+    ],
+)
+def test_bins_that_cannot_be_used_are_named(bins, sigma_res, error, text):
+    with pytest.raises(error, match=text):
+        qens.from_bins(bins, sigma_res)
+
+
+def test_widths_and_kernels_may_be_given_per_q():
+    data = qens.from_bins([GOOD] * 2, [0.05, 0.06])
+    np.testing.assert_array_equal(data.coords["sigma"], [0.05, 0.06])
+    for kernels in (np.stack([KERNEL, 2 * KERNEL]), [(OMEGA, KERNEL)] * 2):
+        data = qens.from_bins([GOOD] * 2, kernels)
+        assert data.coords["kernel"].shape == (2, OMEGA.size)
+        area = data.coords["kernel"].sum(1) * (OMEGA[1] - OMEGA[0])
+        np.testing.assert_allclose(area, 1.0, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "text"),
+    [
+        ({"model": "tumbler"}, KeyError, "tumbler"),
+        ({"amplitude": "each"}, ModelError, "amplitude is 'each'; expected one of"),
+        ({"background": "cubic"}, ModelError, "background is 'cubic'"),
+        ({"inference": "map"}, ModelError, "inference is 'map'"),
+        ({"ordering": "flat"}, ModelError, "ordering is 'flat'"),
+        ({"center": "yes"}, ModelError, "center is 'yes'"),
+        ({"radius": 0.0}, ParameterError, "radius is 0.0 Å"),
+        ({"radius": -1.0}, ParameterError, "radius is -1.0 Å"),
+        ({"lmax": 2.5}, ParameterError, "lmax is 2.5"),
+        ({"lmax": -1}, ParameterError, "lmax is -1"),
+        ({"radios": 1.0}, TypeError, "did you mean 'radius'"),
+        ({"chunk": 0}, DataError, "chunk is 0"),
+        (
+            {"model": "isotropic_rotor", "ordering": "oblate"},
+            ModelError,
+            "no D_t and D_s",
+        ),
+        ({"parameters": {"D_q": 1.0}}, ParameterError, "D_q"),
+        ({"parameters": {"D_t": -1.0}}, ParameterError, "D_t"),
+    ],
+)
+def test_options_that_do_not_exist_are_named(changes, error, text):
+    data = qens.from_bins([GOOD] * 2, 0.05)
+    settings = {"model": "anisotropic_rotor", **changes}
+    with pytest.raises(error, match=text):
+        qens.problem(data, settings.pop("model"), **settings)
+
+
+def test_data_without_energies_or_resolution_are_refused():
+    with pytest.raises(DataError, match="no coordinate 'omega'"):
+        qens.problem(js.Dataset(np.ones((2, 5))), "translation_only")
+    bare = js.Dataset(
+        np.ones((2, 5)), coords={"omega": np.arange(5.0), "q": np.ones(2)}
+    )
+    with pytest.raises(DataError, match="no resolution"):
+        qens.problem(bare, "translation_only")
+
+
+def test_simulate_names_parameters_it_does_not_have():
+    with pytest.raises(ParameterError, match=r"no parameters \['D_r'\]"):
+        qens.simulate(
+            "translation_only", {"D_r": 1.0}, q=[1.0], omega=OMEGA, sigma_res=0.05
+        )
+
+
+def test_load_bins_the_measured_files_with_kernels_on_their_own_axis():
+    example = examples.qens_benzene()
+    data = qens.load(
+        example.sample,
+        example.resolution,
+        q_edges=example.q_edges,
+        q_min=0.6,
+        q_max=1.8,
+    )
+    assert data.y.shape[0] == 12
+    assert np.max(np.abs(data.coords["omega"])) <= 1.25
+    assert data.metadata["e0"] != data.metadata["resolution_e0"]
+    problem = qens.problem(data, "anisotropic_rotor", lmax=2)
+    assert np.isfinite(float(normal(problem, problem.start())[2]))
+    wide = qens.load(example.sample, q_edges=example.q_edges)
+    assert "too wide" in wide.metadata["warnings"][0]
+    assert "too wide" in qens.problem(wide, "translation_only").warnings[0]
+    with pytest.raises(FileNotFoundError):
+        qens.load("no_such_file.nxspe")

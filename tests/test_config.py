@@ -1,0 +1,199 @@
+"""Job files: what they hold, and a clear place for every mistake."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from jaxscatter import config, qens
+from jaxscatter.errors import ConfigError
+
+Q = np.array([0.5, 1.0])
+LEAST = "data: {path: a.nxspe}\n"
+
+
+def test_a_job_needs_only_its_data():
+    job = config.parse(LEAST)
+    assert (job.technique, job.model.name) == ("qens", "anisotropic_rotor")
+    assert job.fit == config.Fit()
+    assert job.sample is None
+
+
+def test_defaults_are_those_of_the_doors():
+    """So that leaving a key out means the same as leaving the argument out."""
+    for section, door in ((config.Data, qens.load), (config.Model, qens.problem)):
+        fields = section.__dataclass_fields__
+        for name, argument in inspect.signature(door).parameters.items():
+            if argument.default is not argument.empty and name in fields:
+                assert fields[name].default == argument.default, name
+
+
+def test_every_argument_of_load_is_a_key():
+    assert {*config.Data.__dataclass_fields__} == {
+        *inspect.signature(qens.load).parameters
+    }
+
+
+def test_values_are_read_with_their_types():
+    job = config.parse(
+        """
+data: {path: a.nxspe, resolution: 0.05, q_edges: {start: 0.1, step: 0.2, count: 3}}
+model: {name: isotropic_rotor, settings: {lmax: 4}}
+parameters:
+  u2: 1e-1
+  D_r: {bounds: [1e-2, 3], prior: [log_uniform, 0.01, 3]}
+fit: null
+sample: {draws: 50, target_accept: 0.9}
+"""
+    )
+    assert job.data.resolution == 0.05
+    assert job.data.q_edges == config.Rows(0.1, 0.2, 3)
+    assert job.model.settings == {"lmax": 4}
+    assert job.parameters["u2"] == 0.1
+    assert job.parameters["D_r"].bounds == (0.01, 3.0)
+    assert job.fit is None
+    assert job.sample == config.Sample(draws=50, target_accept=0.9)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("data: {pth: a}", "unknown key data.pth: did you mean 'path'?"),
+        (LEAST + "modle: {}", "unknown key modle: did you mean 'model'?"),
+        (LEAST + "sample: {draw: 1}", "unknown key sample.draw: did you mean 'draws'?"),
+        (LEAST + "parameters: {u2: {valu: 1}}", "parameters.u2.valu: did you mean"),
+        (
+            LEAST + "parameters: {D_x: 1}",
+            "key parameters.D_x: did you mean 'D_",
+        ),
+        (LEAST + "parameters: {u2: [1]}", "parameters.u2: expected"),
+        (LEAST + "parameters: {u2: {bounds: [1]}}", "parameters.u2.bounds: expected"),
+        (LEAST + "parameters: {u2: {prior: normal}}", "parameters.u2.prior: expected"),
+        (LEAST + "parameters: {u2: {prior: []}}", "expected a name and its numbers"),
+        (LEAST + "parameters: {u2: {prior: [norml, 1, 2]}}", "did you mean 'normal'?"),
+        (LEAST + "parameters: {u2: {prior: [normal, 1]}}", "1 numbers; expected 2"),
+        (LEAST + "model: {settings: {lmx: 1}}", "model.settings.lmx: did you mean"),
+        (LEAST + "model: {name: isotropic}", "did you mean 'isotropic_rotor'?"),
+        (LEAST + "technique: xpcs", "technique: 'xpcs' is not known"),
+        (LEAST + "fit: {method: simplex}", "fit.method: 'simplex' is not known"),
+        (LEAST + "fit: {starts: 0}", "fit.starts: 0; expected at least 1"),
+        (LEAST + "fit: {starts: many}", "fit.starts: expected int, got str"),
+        (LEAST + "sample: {method: hmc}", "sample.method: 'hmc' is not known"),
+        (LEAST + "sample: {target_accept: 1.5}", "sample.target_accept: 1.5"),
+        (LEAST + "sample: {seed: -1}", "sample.seed: -1"),
+        (LEAST + "fit: null", "nothing to do"),
+        ("data: {path: a, q_edges: {stp: 1}}", "data.q_edges.stp: did you mean 'step'"),
+        (
+            "data: {path: a, q_edges: {start: 0, step: 0, count: 2}}",
+            "data.q_edges.step: 0",
+        ),
+        ("data: {path: a, q_edges: [a]}", "data.q_edges[0]: expected float"),
+        ("data: {path: a, path: b}", "line 1: key 'path' is given twice"),
+        ("data: {path: a, n_q_bins: 1.5}", "data.n_q_bins: expected int"),
+        ("model: {}", "missing the required key data"),
+        ("1: 2", "line 1: key 1: expected a word"),
+        ("data: [", "not YAML: "),
+        ("- a", "expected sections"),
+        ("", "expected sections"),
+    ],
+)
+def test_mistakes_name_their_place_and_a_way_out(text, said):
+    with pytest.raises(ConfigError) as caught:
+        config.parse(text)
+    assert said in str(caught.value)
+
+
+def test_a_file_is_named_in_its_errors(tmp_path):
+    path = tmp_path / "job.yaml"
+    path.write_text("data: {pth: a}")
+    with pytest.raises(ConfigError, match=r"job\.yaml: unknown key data\.pth"):
+        config.read(path)
+    path.write_bytes(b"\x89HDF\r\n\x1a\n\xff")
+    with pytest.raises(ConfigError, match=r"job\.yaml: not a text file"):
+        config.read(path)
+
+
+def test_paths_are_relative_to_the_job_file(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(LEAST)
+    job = config.read(path)
+    assert job.resolve("a.nxspe") == tmp_path / "a.nxspe"
+    assert job.resolve("/data/a.nxspe").as_posix() == "/data/a.nxspe"
+    assert job.folder == tmp_path / "mine_results"
+    path.write_text(LEAST + "output: there")
+    assert config.read(path).folder == tmp_path / "there"
+
+
+def test_the_problem_has_what_the_job_says():
+    job = config.parse(
+        LEAST
+        + """
+model: {name: isotropic_rotor, amplitude: per_q, background: linear,
+        settings: {lmax: 3}}
+parameters: {u2: {fixed: true, value: 0.1}, D_r: {bounds: [0.01, 3]},
+             D_translation: {prior: [normal, 0.2, 0.1]}}
+"""
+    )
+    omega = np.linspace(-1, 1, 41)
+    data = qens.simulate("isotropic_rotor", q=Q, omega=omega, sigma_res=0.05)
+    problem = job.problem(data)
+    assert problem.parameters.labels == ("D_translation", "D_r")
+    assert float(problem.parameters["u2"].value) == 0.1
+    assert float(problem.parameters["D_r"].hi) == 3.0
+    assert type(problem.parameters["D_translation"].prior).__name__ == "Normal"
+    assert [a.name for a in problem.linear] == ["amplitude", "background", "slope"]
+    assert not problem.linear[0].shared
+    assert dict(problem.model.extras)["lmax"] == 3
+
+
+def test_options_that_do_not_exist_are_errors_of_the_job():
+    omega = np.linspace(-1, 1, 41)
+    data = qens.simulate("isotropic_rotor", q=Q, omega=omega, sigma_res=0.05)
+    for model, said in (
+        ("{amplitude: each}", "amplitude is 'each'"),
+        ("{background: cubic}", "background is 'cubic'"),
+        ("{settings: {radius: -1}}", "radius is -1"),
+        ("{settings: {lmax: 1.5}}", "lmax is 1.5"),
+        ("{ordering: sideways}", "ordering is 'sideways'"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            config.parse(LEAST + f"model: {model}").problem(data)
+
+
+def test_loading_takes_windows_bins_and_rows_of_the_job():
+    from jaxscatter import examples
+
+    example = examples.qens_benzene()
+    job = config.parse(
+        f"""
+data:
+  path: {example.sample}
+  resolution: {example.resolution}
+  empty: {example.empty}
+  n_q_bins: 5
+  q_min: 0.6
+  q_max: 1.8
+  energy_window: 1.0
+  q_edges: {{start: 0.05409, step: 0.0115, count: 249}}
+"""
+    )
+    data = job.load()
+    same = qens.load(
+        example.sample,
+        example.resolution,
+        empty=example.empty,
+        n_q_bins=5,
+        q_min=0.6,
+        q_max=1.8,
+        energy_window=1.0,
+        q_edges=example.q_edges,
+    )
+    np.testing.assert_array_equal(data.y, same.y)
+    np.testing.assert_array_equal(data.coords["q"], same.coords["q"])
+
+
+def test_templates_are_known_by_technique():
+    assert config.parse(config.template("qens")).model.settings["lmax"] == 8
+    with pytest.raises(ConfigError, match="'sas' is not known"):
+        config.template("sas")
+    assert config.need_technique("qens") == "qens"
