@@ -27,7 +27,19 @@ _CACHE = pathlib.Path(
 jax.config.update("jax_compilation_cache_dir", str(_CACHE))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 
+# Linux gives a process 65530 memory mappings and every compiled program takes some; a
+# worker that runs out of them aborts in the middle of a compilation.
+MAPPINGS = 20_000
 DATA = pathlib.Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_mappings():
+    """Drop compiled programs between modules when they have become many."""
+    yield
+    maps = pathlib.Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MAPPINGS:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")

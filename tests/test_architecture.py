@@ -12,7 +12,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 PACKAGE = ROOT / "jaxscatter"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-LONGEST = 600
+LONGEST = 500
 PRINTS = {"qens/loading.py": "inspect_nxspe"}
 """Functions outside the command line whose job is to print."""
 

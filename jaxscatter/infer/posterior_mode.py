@@ -14,12 +14,12 @@ from ..errors import FitError, ModelError, SamplingWarning
 from ..problem import Problem, marginal
 from . import trust_region as tr
 from .diagnostics import pareto_k
+from .draws import collect
 from .least_squares import make_objective, run_trust_region, start_vector
 from .progress import Callback
 from .provenance import key
 from .providers import normal_at
 from .result import FitResult, SampleResult
-from .sampling import collect
 
 
 def integrated_mode(problem: Problem) -> str:

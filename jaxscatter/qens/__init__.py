@@ -20,6 +20,8 @@ from .catalogue import get_model as get_model
 from .catalogue import predict_sqw as predict_sqw
 from .catalogue import register_model as register_model
 from .config import Config as Config
+from .dataset import from_bins as from_bins
+from .dataset import load as load
 from .forward import QensModel as QensModel
 from .hwhm import extract_hwhm as extract_hwhm
 from .hwhm import save_hwhm_csv as save_hwhm_csv
@@ -33,8 +35,6 @@ from .loading import inspect_nxspe as inspect_nxspe
 from .loading import load_dataset as load_dataset
 from .loading import read_nxspe as read_nxspe
 from .loading import read_nxspe_with_overrides as read_nxspe_with_overrides
-from .problem import from_bins as from_bins
-from .problem import load as load
 from .problem import models as models
 from .problem import problem as problem
 from .problem import simulate as simulate

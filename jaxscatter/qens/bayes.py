@@ -20,7 +20,8 @@ from ..infer.least_squares import start_vector
 from ..problem import Problem
 from .catalogue import ForwardModel, Numbers, get_model
 from .config import Config
-from .problem import from_bins, problem
+from .dataset import from_bins
+from .problem import problem
 
 _log = logging.getLogger("jaxscatter")
 

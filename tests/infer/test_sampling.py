@@ -1,7 +1,5 @@
 """`sample`: what is refused, what is said, and what is tried again."""
 
-import json
-
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
@@ -111,23 +109,6 @@ def test_chains_that_disagree_double_the_work(cases, canned):
     assert "different levels" in post.warnings[0]
 
 
-def test_mass_at_a_bound_is_read_as_a_one_sided_interval(cases, canned):
-    table = [
-        Parameter("i", 0.5, bounds=(0.0, 3.0)),
-        Parameter("s", 1.0, bounds=(-5.0, 5.0)),
-    ]
-    x = independent()
-    x[..., 0] = np.abs(x[..., 0] - 1.0)
-    canned((x, {}))
-    problem = cases.line().with_(
-        parameters={p.name: {"bounds": p.bounds, "prior": None} for p in table}
-    )
-    post = sample(problem, warn=False)
-    limit = np.quantile(x[..., 0], 0.95)
-    assert "at_bound" in post.flags
-    assert f"i has its mass at its bound 0: read it as < {limit:.5g}" in post.summary()
-
-
 def blind_problem():
     """u only multiplies a free amplitude and has no effect; f g is one product."""
     t = np.linspace(0, 3, 20)
@@ -155,12 +136,6 @@ def test_what_the_data_do_not_see_is_held_or_said(canned):
     np.testing.assert_allclose(values, post["f"] + 2.5)
 
 
-def test_missing_errors_are_said(cases, canned):
-    canned((independent(), {}))
-    post = sample(cases.line(sigma=None), warn=False)
-    assert any("sigma = 1 was taken" in w for w in post.warnings)
-
-
 def test_modes_of_a_multistart_are_remembered(cases, canned, decay_fit):
     import dataclasses
 
@@ -168,21 +143,6 @@ def test_modes_of_a_multistart_are_remembered(cases, canned, decay_fit):
     several = dataclasses.replace(decay_fit, flags=("multimodal",))
     post = sample(cases.decay(), start=several, warn=False)
     assert any("several optima" in w for w in post.warnings)
-
-
-def test_tied_parameters_have_draws_and_arguments_are_recorded(cases, canned):
-    canned((independent(), {}))
-    problem = cases.line()
-    m = problem.model
-    table = [
-        *m.parameters,
-        Parameter("half", 1.0, "m", tie=lambda s: 0.5 * s),
-    ]
-    tied = Problem(m, problem.data, parameters=type(m.parameters)(table))
-    post = sample(tied, warn=False, target_accept=0.9)
-    np.testing.assert_allclose(post["half"], 0.5 * post["s"])
-    assert post.units["half"] == "m"
-    assert json.loads(post.provenance["arguments"])["target_accept"] == 0.9
 
 
 def test_starts_are_spread_twice_as_wide_as_the_posterior(cases):
