@@ -87,9 +87,9 @@ def test_fit_laplace_and_nuts_agree_where_the_posterior_is_nearly_gaussian(
 def test_a_second_run_repeats_and_a_second_dataset_does_not_compile(
     cases, decay_fit, decay_draws
 ):
-    before = cases.traces.count
     settings = {"warmup": cases.warmup, "draws": cases.draws, "warn": False}
     again = sample(cases.decay(), start=decay_fit, **settings)
+    before = cases.traces.count
     np.testing.assert_array_equal(again["tau"], decay_draws["tau"])
     np.testing.assert_array_equal(
         again.linear_draws["a[1]"], decay_draws.linear_draws["a[1]"]

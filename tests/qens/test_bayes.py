@@ -1,6 +1,7 @@
 """Likelihood, MAP and posterior under the names of the `qens` package."""
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -277,6 +278,6 @@ def test_the_pipeline_of_the_seed_runs_end_to_end(tmp_path):
         low, high = table["D_translation"][1:]
         assert low < p_map[0] < high
     path = qens.save_hwhm_csv(*qens.extract_hwhm(d, cfg), tmp_path)
-    lines = open(path).read().splitlines()
+    lines = Path(path).read_text("utf-8").splitlines()
     assert lines[0] == "q_centre_inv_angstrom,hwhm_mev,hwhm_err_mev,eisf"
     assert len(lines) == 5
