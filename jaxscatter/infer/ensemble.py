@@ -85,7 +85,7 @@ def run_ensembles(
         )
     target = Target(problem, jnp.zeros(p), None)
     warmup, draws = options["warmup"], options["draws"]
-    points, _ = dispersed(problem, centre, ENSEMBLES * walkers, seed)
+    points, _ = dispersed(problem, centre, ENSEMBLES * walkers, seed, mode)
     u = jax.vmap(problem.coordinates.to_u)(points).reshape(ENSEMBLES, walkers, p)
     keys = jax.random.split(key(seed, "nuts"), ENSEMBLES)
     chains, stopped = [], False

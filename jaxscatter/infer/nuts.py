@@ -28,8 +28,8 @@ from .sampling import dispersed
 
 BLOCK = 100
 SLOW_GRADIENT = 0.25
-# The adaptation draws towards ten times this. From numpyro's 1 it first shoots far over,
-# then far under, and spends its first hundred draws on trees of full depth.
+# The adaptation draws towards ten times this; from numpyro's 1 it first shoots far over
+# and then far under, into trees of full depth.
 FIRST_STEP = 0.07
 
 
@@ -178,6 +178,17 @@ def named(target: Target, v: Float[Array, "d p"]) -> Float[Array, "d p"]:
 
 
 @eqx.filter_jit
+def _in_coordinates(
+    problem: Problem, centre: Array, points: Array, cov: Array
+) -> tuple[Array, Array, Array]:
+    """Points, centre and covariance of x in the unconstrained coordinates."""
+    coordinates = problem.coordinates
+    at = coordinates.to_u(centre)
+    jacobian = jax.jacfwd(coordinates.to_u)(coordinates.to_x(at)[0])
+    return jax.vmap(coordinates.to_u)(points), at, jacobian @ cov @ jacobian.T
+
+
+@eqx.filter_jit
 def _gradient(problem: Problem, x: Array, mode: str) -> Any:
     return loglike_and_gradient(problem, x, mode)
 
@@ -217,13 +228,9 @@ def run_nuts(
         options["max_depth"],
         bool(options["dense_mass"]),
     )
-    points, cov = dispersed(problem, centre, chains, seed)
-    coordinates = problem.coordinates
-    u = jax.vmap(coordinates.to_u)(points)
+    points, cov = dispersed(problem, centre, chains, seed, mode)
+    u, at, mass = _in_coordinates(problem, centre, points, cov)
     shift, root = jnp.zeros_like(centre), None
-    at = coordinates.to_u(centre)
-    jacobian = jax.jacfwd(coordinates.to_u)(coordinates.to_x(at)[0])
-    mass = jacobian @ cov @ jacobian.T
     if options["whiten"]:
         w, vectors = jnp.linalg.eigh(mass)
         shift = at

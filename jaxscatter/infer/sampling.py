@@ -280,12 +280,46 @@ def _run(
     return out
 
 
+@eqx.filter_jit
+def _fallen(problem: Problem, mode: str, centre: Array, points: Array) -> Array:
+    """By how much the log posterior lies below that of the centre."""
+    values = jax.vmap(lambda x: problem.logpost(x, mode))(
+        jnp.concatenate([centre[None], points])
+    )
+    return values[0] - values[1:]
+
+
+def _reached(
+    problem: Problem, mode: str, centre: Array, cov: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Root and square of a covariance made as wide as the posterior along its axes.
+
+    Where curvature vanishes the posterior may still be narrow, by its fourth order: a
+    direction is halved until the log posterior has fallen by no more than one.
+    """
+    scale = np.asarray(problem.parameters.scales())
+    w, v = np.linalg.eigh(cov / np.outer(scale, scale))
+    root = scale[:, None] * v * np.sqrt(np.maximum(w, 0.0))
+    halved = 2.0 ** -np.arange(12.0)
+    sides = np.array([-1.0, 1.0])
+    steps = sides[:, None, None, None] * halved[None, :, None, None] * root.T
+    lo, hi = (np.asarray(b) for b in problem.parameters.bounds())
+    points = np.clip(np.asarray(centre) + steps, lo, hi)
+    flat = jnp.asarray(points.reshape(-1, len(scale)))
+    fallen = np.asarray(_fallen(problem, mode, centre, flat)).reshape(points.shape[:-1])
+    near = np.all(np.nan_to_num(fallen, nan=np.inf) <= 1.0, axis=0)
+    pick = np.where(near.any(axis=0), near.argmax(axis=0), len(halved) - 1)
+    root = root * halved[pick]
+    return root, root @ root.T
+
+
 def dispersed(
-    problem: Problem, centre: Float[Array, " p"], n: int, seed: int
+    problem: Problem, centre: Float[Array, " p"], n: int, seed: int, mode: str
 ) -> tuple[Float[Array, "n p"], Float[Array, "p p"]]:
     """Over-dispersed Laplace draws (covariance 2C) inside the bounds, and C.
 
-    Directions without information fall back to a tenth of the scales.
+    Directions without curvature are as wide as the posterior of `mode` along them, and
+    no wider than a tenth of the scales.
     """
     hessian = view(problem, centre, seed).posterior
     scale = np.asarray(problem.parameters.scales())
@@ -304,8 +338,11 @@ def dispersed(
     # a direction known worse than the box is wide would start everywhere on its edges
     shrink = np.minimum(1.0, 0.25 * scale / np.where(sd > 0, sd, 1.0))
     cov = cov * np.outer(shrink, shrink)
-    w, v = np.linalg.eigh(cov)
-    root = v * np.sqrt(np.maximum(w, 0.0))
+    if lost.any():
+        root, cov = _reached(problem, mode, centre, cov)
+    else:
+        w, v = np.linalg.eigh(cov)
+        root = v * np.sqrt(np.maximum(w, 0.0))
     z = np.asarray(jax.random.normal(jax.random.fold_in(key(seed, "nuts"), 7), (n, p)))
     lo, hi = (np.asarray(b) for b in problem.parameters.bounds())
     width = np.where(np.isfinite(hi - lo), hi - lo, 1.0)

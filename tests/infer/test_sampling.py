@@ -148,7 +148,9 @@ def test_modes_of_a_multistart_are_remembered(cases, canned, decay_fit):
 def test_starts_are_spread_twice_as_wide_as_the_posterior(cases):
     problem = cases.line()
     mean, cov, _ = cases.exact(problem)
-    points, found = sampling.dispersed(problem, jnp.asarray(mean), 4000, seed=1)
+    points, found = sampling.dispersed(
+        problem, jnp.asarray(mean), 4000, seed=1, mode="profile"
+    )
     np.testing.assert_allclose(found, cov, rtol=1e-6)
     np.testing.assert_allclose(
         np.cov(np.asarray(points).T), 2 * cov, rtol=0.1, atol=2e-4
