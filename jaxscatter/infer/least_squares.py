@@ -146,7 +146,8 @@ def prior_peak(problem: Problem) -> Float[Array, ""]:
                     ]
                 )
             )
-            density = np.asarray(p.prior.log_prob(grid))
+            inside = grid[(grid > lo) & (grid < hi)]
+            density = np.asarray(p.prior.log_prob(inside if inside.size else grid))
             total += float(np.max(density[np.isfinite(density)]))
     return jnp.asarray(total)
 

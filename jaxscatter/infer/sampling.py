@@ -72,7 +72,7 @@ def sample(
     target_accept: float = 0.95,
     max_depth: int = 8,
     dense_mass: bool | None = None,
-    whiten: bool = False,
+    whiten: bool | None = None,
     chain_method: str | None = None,
     walkers: int | None = None,
     allow_improper: bool = False,
@@ -97,7 +97,8 @@ def sample(
         target_accept: mean acceptance NUTS adapts its step to.
         max_depth: largest depth of a NUTS tree.
         dense_mass: of NUTS; default up to 30 parameters.
-        whiten: NUTS in coordinates scaled by the curvature at the start.
+        whiten: NUTS in coordinates scaled by the curvature at the start; default with a
+            dense mass, whose adaptation then begins near the identity.
         chain_method: "vectorized", "parallel" (one device per chain), "sequential".
         walkers: per ensemble, even, at least 2 p.
         allow_improper: sample although a prior is improper and the data must make up
@@ -149,14 +150,15 @@ def sample(
         raise SamplingError("no parameter is left to sample: the data see none")
     keep = np.array([n in sub.parameters.labels for n in problem.parameters.labels])
     centre = x[np.flatnonzero(keep)]
+    dense = sub.n_parameters <= 30 if dense_mass is None else dense_mass
     options: dict[str, Any] = {
         "chains": chains,
         "warmup": warmup,
         "draws": draws,
         "target_accept": target_accept,
         "max_depth": max_depth,
-        "dense_mass": sub.n_parameters <= 30 if dense_mass is None else dense_mass,
-        "whiten": whiten,
+        "dense_mass": dense,
+        "whiten": dense if whiten is None else whiten,
         "chain_method": chain_method,
         "walkers": walkers,
     }
