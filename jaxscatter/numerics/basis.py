@@ -76,50 +76,63 @@ def tabulate(
     test = window * np.geomspace(1e-6, 1e2, _NODES)  # same shape: one compilation
     exact = np.asarray(convolved(jnp.asarray(test)))
     rows = _rows(jnp.asarray(test), jnp.asarray(best.scale), len(best.coefficients))
-    got = np.tensordot(np.asarray(rows[0]).T, best.coefficients, axes=1)
+    got = np.tensordot(np.asarray(rows).T, best.coefficients, axes=1)
     peak = np.abs(exact).max(axis=-1, keepdims=True)
     if not np.all(np.abs(got - exact) <= tolerance * peak):
         return None
     return LorentzianTable(np.moveaxis(best.coefficients, 0, -2), best.scale)
 
 
-def _chebyshev(x: Array, terms: int) -> tuple[Array, Array]:
-    """T_k(x) and T_k'(x), (terms, n), by T_(m+j) = 2 T_m T_j - T_(m-j)."""
+def _chebyshev(x: Array, terms: int) -> Array:
+    """T_k(x), (terms, n), by T_(m+j) = 2 T_m T_j - T_(m-j)."""
     t = jnp.stack([jnp.ones_like(x), x])
-    d = jnp.stack([jnp.zeros_like(x), jnp.ones_like(x)])
     while t.shape[0] < terms:
         m = t.shape[0] - 1
-        top, slope = t[m][None], d[m][None]
-        new_t = 2 * top * t[1:] - t[m - 1 :: -1]
-        new_d = 2 * (slope * t[1:] + top * d[1:]) - d[m - 1 :: -1]
-        t, d = jnp.concatenate([t, new_t]), jnp.concatenate([d, new_d])
-    return t[:terms], d[:terms]
+        t = jnp.concatenate([t, 2 * t[m][None] * t[1:] - t[m - 1 :: -1]])
+    return t[:terms]
+
+
+@functools.cache
+def _derivative(terms: int) -> np.ndarray:
+    """D with T_k'(x) = Σ_j D_kj T_j(x): 2k for odd k - j > 0, half of it for j = 0."""
+    k, j = np.indices((terms, terms))
+    d = np.where((k > j) & ((k - j) % 2 == 1), 2.0 * k, 0.0)
+    d[:, 0] /= 2
+    return d
+
+
+def _polynomials(gammas: Array, scale: Array, terms: int) -> tuple[Array, Array]:
+    """T_k(x), (terms, n), and 1/(Γ + c)."""
+    g = jnp.maximum(gammas, _TINY * scale)
+    inverse = 1 / (g + scale)
+    return _chebyshev((g - scale) * inverse, terms), inverse
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def _rows(gammas: Array, scale: Array, terms: int) -> tuple[Array, Array]:
-    """T_k(x)/(Γ + c) and its derivative by Γ, (terms, n)."""
-    g = jnp.maximum(gammas, _TINY * scale)
-    inverse = 1 / (g + scale)
-    t, d = _chebyshev((g - scale) * inverse, terms)
-    value = t * inverse[None]
-    slope = (2 * scale * jnp.square(inverse) * inverse)[None] * d
-    return value, slope - value * inverse[None]
+def _rows(gammas: Array, scale: Array, terms: int) -> Array:
+    """T_k(x)/(Γ + c), (terms, n)."""
+    t, inverse = _polynomials(gammas, scale, terms)
+    return t * inverse[None]
 
 
 def _moments(terms: int) -> Callable[[Array, Array, Array], Array]:
     @jax.custom_jvp
     def moments(weights: Array, gammas: Array, scale: Array) -> Array:
-        return _rows(gammas, scale, terms)[0] @ weights
+        t, inverse = _polynomials(gammas, scale, terms)
+        return (t * inverse[None]) @ weights  # as in the rule, to be computed once
 
     def rule(primals, tangents):
         weights, gammas, scale = primals
-        value, slope = _rows(gammas, scale, terms)
-        out = jnp.zeros(terms, value.dtype)
+        t, inverse = _polynomials(gammas, scale, terms)
+        value = t * inverse[None]
+        out = jnp.zeros(terms, t.dtype)
         if not isinstance(tangents[0], SymbolicZero):
             out = out + value @ tangents[0]
         if not isinstance(tangents[1], SymbolicZero):
-            out = out + slope @ (weights * tangents[1])
+            # d/dΓ of T_k(x)/(Γ + c), with dx/dΓ = 2c/(Γ + c)²
+            slope = jnp.asarray(_derivative(terms), t.dtype) @ t
+            slope = slope * (2 * scale * inverse)[None] - t
+            out = out + slope @ (jnp.square(inverse) * weights * tangents[1])
         return value @ weights, out
 
     moments.defjvp(rule, symbolic_zeros=True)
