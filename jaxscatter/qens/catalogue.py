@@ -23,7 +23,7 @@ from jaxtyping import Array, ArrayLike, Float
 from ..constants import HBAR
 from ..errors import ParameterError
 from ..problem import Parameter, ParameterSet
-from ._checks import nonnegative
+from ..numerics._checks import nonnegative
 from .lineshapes import GAMMA_FLOOR, debye_waller
 from .resolution import resolution
 from .rotation import anisotropic_rotor, isotropic_rotor

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from .._types import Floats
 from ..numerics import lorentzian_sum, voigt
 from ..numerics._dtype import common_float
-from ._checks import nonnegative, positive
+from ..numerics._checks import nonnegative, positive
 
 __all__ = [
     "GAMMA_FLOOR",

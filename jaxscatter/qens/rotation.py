@@ -23,7 +23,7 @@ from ..constants import HBAR
 from ..errors import ParameterError
 from ..numerics import spherical_bessel
 from ..numerics._dtype import common_float
-from ._checks import nonnegative, positive
+from ..numerics._checks import nonnegative, positive
 
 
 def bessel_weights(
@@ -172,8 +172,8 @@ def anisotropic_rotor(
     Component (l, m) weighs (2l+1) j_l²(QR) (l-|m|)!/(l+|m|)! [P_l^|m|(cos θ)]² and has
     the half width ħ[D_t l(l+1) + m²(D_s - D_t)]. The signs of m are added up, and
     components that vanish by symmetry are left out: at θ = 90° those with l + m odd.
-    At D_s = D_t the shape is that of `isotropic_rotor`, and for l ≤ 2 at θ = 90°
-    stationary along (D_s + δ, D_t - δ). Returned shapes are (n, *q.shape) and (n,).
+    At D_s = D_t the shape is that of `isotropic_rotor`, and at θ = 90° it is
+    stationary there along (D_s + δ, D_t - δ). Returned shapes are (n, *q.shape) and (n,).
 
     Args:
         q: momentum transfer.
