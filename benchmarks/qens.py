@@ -26,7 +26,7 @@ from scipy.special import spherical_jn
 import jaxscatter as js
 from jaxscatter.infer.diagnostics import ess_bulk
 from jaxscatter.infer.provenance import provenance
-from jaxscatter.problem.problem import loglike_and_gradient
+from jaxscatter.problem.density import loglike_and_gradient
 
 HBAR = 0.6582119569
 

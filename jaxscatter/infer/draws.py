@@ -34,7 +34,14 @@ def _amplitudes(
 ) -> Float[Array, "d g k"]:
     def one(args: tuple[Array, Array]) -> Array:
         k, x = args
-        return marginal.draw(k, mode, problem.linear, problem.arrow(x))
+        arr = problem.arrow(x)
+        if problem.likelihood.noise == "scale_marginal":
+            # the scale that the posterior integrates over: s² ~ χ²(a*)/χ²_m
+            k, own = jax.random.split(k)
+            chi2, m = problem.noise_scale(x, mode)
+            s2 = chi2 / (2 * jax.random.gamma(own, 0.5 * m))
+            arr = jax.tree.map(lambda v: v / s2, arr)
+        return marginal.draw(k, mode, problem.linear, arr)
 
     return jax.lax.map(one, (keys, x), batch_size=min(32, x.shape[0]))
 
@@ -110,7 +117,7 @@ def collect(
                     f"bounds, which linear mode {mode!r} ignores",
                 )
     pick = np.linspace(0, len(flat) - 1, min(200, len(flat))).astype(int)
-    record = data_record(problem, np.asarray(problem.data.y))
+    record = data_record(problem, np.asarray(problem.data.y)[:, : problem.n_points])
     if problem.data.y.size * len(pick) < 2e7:
         curves = np.asarray(_curves(problem, flat[pick], a[pick]))
         low, middle, high = np.quantile(curves, [0.025, 0.5, 0.975], axis=0)

@@ -63,13 +63,21 @@ def amplitude_labels(problem: Problem) -> list[tuple[str, str]]:
 def data_record(problem: Problem, fit: Any) -> dict[str, Any]:
     """Dataset with its fitted curve, as results keep and plot it."""
     data = problem.data
+
+    def given(array: Any, dims: tuple) -> np.ndarray:
+        """Without the points that fill the last chunk."""
+        keep = [slice(problem.n_points if d == "point" else None) for d in dims]
+        return np.asarray(array)[tuple(keep)]
+
+    both = ("group", "point")
+    axes = dict(data.dims)
     return {
-        "y": np.asarray(data.y),
-        "sigma": np.asarray(data.sigma),
-        "mask": np.asarray(data.mask) > 0,
+        "y": given(data.y, both),
+        "sigma": given(data.sigma, both),
+        "mask": given(data.mask, both) > 0,
         "fit": np.asarray(fit),
-        "coords": {k: np.asarray(v) for k, v in data.coords.items()},
-        "dims": dict(data.dims),
+        "coords": {k: given(v, axes[k]) for k, v in data.coords.items()},
+        "dims": axes,
         "units": dict(data.units),
         "metadata": dict(data.metadata),
     }
@@ -324,9 +332,10 @@ def _care(
         names = [str(s) for s in linear["label"][held]]
         shown = ", ".join(names[:6]) + (" ..." if len(names) > 6 else "")
         said.append(f"{len(names)} amplitudes at a bound: {shown}")
-    masked = int(problem.data.y.size) - stats["n_valid"]
-    if masked and problem.chunk is None:
-        said.append(f"{masked:.0f} of {problem.data.y.size} points are masked")
+    total = problem.data.n_groups * problem.n_points
+    masked = total - stats["n_valid"]
+    if masked:
+        said.append(f"{masked:.0f} of {total} points are masked")
         flags.append("masked")
     if stats["dof"] <= 0:
         said.append(

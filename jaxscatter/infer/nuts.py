@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 
 from ..errors import SamplingError
 from ..problem import Problem
-from ..problem.problem import loglike_and_gradient
+from ..problem.density import loglike_and_gradient
 from . import diagnostics
 from .progress import Reporter
 from .provenance import key

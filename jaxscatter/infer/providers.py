@@ -25,7 +25,7 @@ def tangent_count(problem: Problem) -> int:
     return len(where.shared) + len(where.local)
 
 
-def streamed(problem: Problem, numbers: float = DENSE_LIMIT / 4) -> Problem:
+def streamed(problem: Problem, numbers: float | int = DENSE_LIMIT / 4) -> Problem:
     """The problem in chunks whose columns and tangents hold about `numbers` numbers."""
     columns = max(1, len(problem.model.amplitudes))
     per_point = problem.data.n_groups * columns * (tangent_count(problem) + 1)

@@ -1,6 +1,5 @@
 """A model bound to data, noise and parameters: what every verb works on."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ..errors import DataError, ModelError, ParameterError
 from . import amplitudes as amp
-from . import marginal, sums
+from . import density, marginal, sums
 from .amplitudes import Amplitude, Arrow, Solution
 from .coordinates import Coordinates
 from .dataset import Dataset
@@ -46,7 +45,8 @@ class Problem(eqx.Module):
         likelihood: noise model; known standard deviations by default.
         explicit: amplitudes as ordinary parameters, with these `Parameter`s by name or
             True for tables made from the declarations.
-        chunk: points of every group held at a time; None means all.
+        chunk: points of every group held at a time; None means all. Then `data` holds
+            points of weight 0 behind the `n_points` given ones.
         warnings: sentences every result of this problem repeats.
         linear_mode: how sampling treats the amplitudes; None follows their declaration.
 
@@ -60,6 +60,7 @@ class Problem(eqx.Module):
     parameters: ParameterSet
     coordinates: Coordinates
     linear: tuple[Amplitude, ...]
+    n_points: int = eqx.field(static=True)
     chunk: int | None = eqx.field(static=True)
     linear_mode: str | None = eqx.field(static=True)
     note: Note = eqx.field(static=True)
@@ -94,6 +95,7 @@ class Problem(eqx.Module):
             given = explicit if isinstance(explicit, Mapping) else {}
             table = table.extended(*_explicit_table(model, given, table))
         table = _changed(table, changes)
+        given, self.n_points = data, data.n_points
         if chunk is not None:
             if chunk < 1:
                 raise DataError(f"chunk is {chunk}; expected at least one point")
@@ -103,12 +105,12 @@ class Problem(eqx.Module):
         self.model, self.likelihood = _as_arrays(model), likelihood
         self.data, self.parameters = _as_arrays(data), _as_arrays(spread)
         self.linear = () if explicit else model.amplitudes
-        self.chunk = chunk if chunk is not None and chunk < data.n_points else None
+        self.chunk = chunk if chunk is not None and chunk < given.n_points else None
         self.linear_mode = linear_mode
         self.note = Note(
             {
                 "warnings": tuple(warnings),
-                "arguments": (model, data, table, likelihood, explicit),
+                "arguments": (model, given, table, likelihood, explicit),
             }
         )
         if self.linear:
@@ -208,6 +210,14 @@ class Problem(eqx.Module):
         at = sums.point(self, x, tangents=False)
         return amp.arrow(self.linear, *sums.gram(self, at))
 
+    def noise_scale(self, x: Float[Array, " p"], mode: str) -> tuple[Array, Array]:
+        """χ² at the amplitudes of `mode` and the degrees of freedom it leaves."""
+        at = sums.point(self, x, tangents=False)
+        arr = amp.arrow(self.linear, *sums.gram(self, at))
+        a = marginal.evaluation_point(mode, self.linear, arr).per_group(self.linear)
+        chi2 = jnp.sum(sums.misfit(self, at, a)[0])
+        return chi2, jnp.sum(self.data.mask) - density.count_integrated(self, mode, arr)
+
     def cost(self, x: Float[Array, " p"]) -> Float[Array, ""]:
         """½χ² at the best amplitudes, plus ½ Σ log(v/σ²) if v has parameters."""
         at = sums.point(self, x, tangents=False)
@@ -268,7 +278,7 @@ class Problem(eqx.Module):
             return mask / jnp.sqrt(v) * (y - mu)  # the root of a mask has no slope
 
         chunk = sums._chunk(self, 0, self.data.n_points)
-        return sums._over_groups(self, group, chunk, at.xl, a)
+        return sums._over_groups(self, group, chunk, at.xl, a)[:, : self.n_points]
 
     def jacobian(
         self, x: Float[Array, " p"], full_varpro: bool = False
@@ -326,7 +336,7 @@ class Problem(eqx.Module):
             return sums._mean(self, columns, theta, a)
 
         chunk = sums._chunk(self, 0, self.data.n_points)
-        return sums._over_groups(self, group, chunk, at.xl, a)
+        return sums._over_groups(self, group, chunk, at.xl, a)[:, : self.n_points]
 
     def loglike(self, x: Float[Array, " p"], linear: str | None = None) -> Any:
         """Log L at x with amplitudes treated as `linear` (see `marginal`).
@@ -337,7 +347,7 @@ class Problem(eqx.Module):
         marginal.check_mode(mode, self.linear, self.likelihood.noise) if (
             self.linear
         ) else None
-        return _loglike(x, problem=self, mode=mode if self.linear else "profile")
+        return density.loglike(x, problem=self, mode=mode if self.linear else "profile")
 
     def logprior(self, x: Float[Array, " p"]) -> Float[Array, ""]:
         """Log prior density at x, with respect to x."""
@@ -417,82 +427,3 @@ def _projected(
     n_s, n_l = jnp.sum(n[:, s], axis=0), n[:, el]
     x_s, x_l = amp.solve_arrow(solution.reduced, solution.schur, n_s, n_l)
     return n_s.T @ x_s + jnp.einsum("gkp,gkq->pq", n_l, x_l)
-
-
-def _log_normalisation(problem: Problem) -> Float[Array, ""]:
-    """-½ Σ log 2πσ² over the valid points."""
-    data = problem.data
-    log_var = jnp.log(2 * math.pi * jnp.square(data.sigma))
-    return -0.5 * jnp.sum(data.mask * log_var)
-
-
-def _assemble(
-    problem: Problem, mode: str, chi2: Array, log_v: Array, arr: Arrow, a: Array
-) -> Float[Array, ""]:
-    """Log L of the sums at the evaluation point of `mode`."""
-    total = _log_normalisation(problem) - log_v
-    total = total + marginal.correction(mode, problem.linear, arr, a)
-    if problem.likelihood.noise != "scale_marginal":
-        return total - 0.5 * chi2
-    k = arr.ss.shape[0] + arr.hl.size if problem.linear and mode == "flat" else 0
-    m = jnp.sum(problem.data.mask) - k
-    half = 0.5 * m
-    return (
-        total
-        + jax.scipy.special.gammaln(half)
-        - math.log(2)
-        - half * jnp.log(0.5 * chi2)
-    )
-
-
-@eqx.filter_custom_jvp
-def _loglike(x: Array, *, problem: Problem, mode: str) -> Array:
-    at = sums.point(problem, x, tangents=False)
-    arr = amp.arrow(problem.linear, *sums.gram(problem, at))
-    a = marginal.evaluation_point(mode, problem.linear, arr).per_group(problem.linear)
-    chi2, log_v = sums.misfit(problem, at, a)
-    return _assemble(problem, mode, jnp.sum(chi2), jnp.sum(log_v), arr, a)
-
-
-@_loglike.def_jvp
-def _loglike_jvp(primals, tangents, *, problem, mode):
-    (x,), (dx,) = primals, tangents
-    value, gradient = loglike_and_gradient(problem, x, mode)
-    return value, gradient @ dx
-
-
-def loglike_and_gradient(
-    problem: Problem, x: Float[Array, " p"], mode: str
-) -> tuple[Float[Array, ""], Float[Array, " p"]]:
-    """Log L and its gradient from one forward-mode pass over the data.
-
-    χ² and the amplitudes' penalty are stationary in a at the evaluation point, so their
-    partial derivative at fixed a is the whole one; log|G| and P(a >= 0) bring ∂G, ∂h.
-    """
-    at = sums.point(problem, x, tangents=True)
-    g, h = sums.gram(problem, at)
-    arr = amp.arrow(problem.linear, g, h)
-    a = marginal.evaluation_point(mode, problem.linear, arr).per_group(problem.linear)
-    integrated = bool(problem.linear) and mode in ("flat", "gaussian", "nonnegative")
-    t = sums.tangent_sums(problem, at, a, marginal=integrated)
-    where = problem.layout
-    chi2, log_v = jnp.sum(t.chi2), jnp.sum(t.log_v)
-    value = _assemble(problem, mode, chi2, log_v, arr, a)
-    factor = 1.0
-    if problem.likelihood.noise == "scale_marginal":
-        k = arr.ss.shape[0] + arr.hl.size if problem.linear and mode == "flat" else 0
-        factor = (jnp.sum(problem.data.mask) - k) / chi2
-    gradient = -factor * sums.scatter(where, t.slope, 1)
-    if integrated:
-
-        def correction(g: Array, h: Array) -> Array:
-            # a is stationary for χ² + penalty together, so it is a constant here
-            return marginal.correction(
-                mode, problem.linear, amp.arrow(problem.linear, g, h), a
-            )
-
-        bar_g, bar_h = jax.grad(correction, argnums=(0, 1))(g, h)
-        local = jnp.einsum("gkl,gtkl->gt", bar_g, t.d_gram)
-        local = local + jnp.einsum("gk,gtk->gt", bar_h, t.d_h)
-        gradient = gradient + sums.scatter(where, local, 1)
-    return value, gradient

@@ -22,8 +22,8 @@ from jaxtyping import Array, ArrayLike, Float
 
 from ..constants import HBAR
 from ..errors import ParameterError
-from ..problem import Parameter, ParameterSet
 from ..numerics._checks import nonnegative
+from ..problem import Parameter, ParameterSet
 from .lineshapes import GAMMA_FLOOR, debye_waller
 from .resolution import resolution
 from .rotation import anisotropic_rotor, isotropic_rotor

@@ -13,8 +13,8 @@ from jaxtyping import Array, Float
 
 from .._types import Floats
 from ..numerics import lorentzian_sum, voigt
-from ..numerics._dtype import common_float
 from ..numerics._checks import nonnegative, positive
+from ..numerics._dtype import common_float
 
 __all__ = [
     "GAMMA_FLOOR",

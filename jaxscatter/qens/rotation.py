@@ -22,8 +22,8 @@ from .._types import Floats, Scalar
 from ..constants import HBAR
 from ..errors import ParameterError
 from ..numerics import spherical_bessel
-from ..numerics._dtype import common_float
 from ..numerics._checks import nonnegative, positive
+from ..numerics._dtype import common_float
 
 
 def bessel_weights(
@@ -173,7 +173,8 @@ def anisotropic_rotor(
     the half width ħ[D_t l(l+1) + m²(D_s - D_t)]. The signs of m are added up, and
     components that vanish by symmetry are left out: at θ = 90° those with l + m odd.
     At D_s = D_t the shape is that of `isotropic_rotor`, and at θ = 90° it is
-    stationary there along (D_s + δ, D_t - δ). Returned shapes are (n, *q.shape) and (n,).
+    stationary there along (D_s + δ, D_t - δ). Returned shapes are (n, *q.shape) and
+    (n,).
 
     Args:
         q: momentum transfer.

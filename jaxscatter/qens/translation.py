@@ -14,8 +14,8 @@ from jaxtyping import Array, Float
 
 from .._types import Floats
 from ..constants import HBAR
-from ..numerics._dtype import common_float
 from ..numerics._checks import nonnegative, nonzero, positive
+from ..numerics._dtype import common_float
 
 
 def fickian_hwhm(q: Floats, d: Floats) -> Float[Array, "..."]:

@@ -2,10 +2,11 @@
 
 import json
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxscatter.infer.draws import collect
-from jaxscatter.problem import Parameter, Problem
+from jaxscatter.problem import Amplitude, Dataset, Gaussian, Parameter, Problem, model
 
 
 def collected(problem, x, **arguments):
@@ -60,3 +61,36 @@ def test_tied_parameters_have_draws_and_arguments_are_recorded(cases):
     np.testing.assert_allclose(post["half"], 0.5 * post["s"])
     assert post.units["half"] == "m"
     assert json.loads(post.provenance["arguments"])["target_accept"] == 0.9
+
+
+def test_amplitudes_share_the_scale_of_errors_that_is_integrated_out():
+    """A constant seen n times has the standard error and tails of Student's t."""
+    n = 8
+    y = 3.0 + 0.4 * np.random.default_rng(5).normal(size=n)
+    table = [Parameter("dull", 0.5, bounds=(0.0, 1.0))]
+    flat = model(
+        lambda theta, coords: jnp.ones((n, 1)) * (1 + 0 * theta["dull"]),
+        table,
+        [Amplitude("a")],
+    )
+    noise = Gaussian("scale_marginal")
+    problem = Problem(flat, Dataset(y, np.full(n, 7.0)), likelihood=noise)
+    x = np.full((4, 5000, 1), 0.5)
+    post = collect(
+        problem,
+        x,
+        mode="flat",
+        stats={"e_bfmi": np.ones(4)},
+        statistics={},
+        method="NUTS",
+        seed=0,
+        arguments={},
+        said=(),
+        held={},
+        verdict=(True, []),
+    )
+    drawn = next(iter(post.linear_draws.values())).ravel()
+    error = y.std(ddof=1) / np.sqrt(n)
+    np.testing.assert_allclose(drawn.mean(), y.mean(), atol=4 * error / np.sqrt(20000))
+    wide = error * np.sqrt((n - 1) / (n - 3))
+    np.testing.assert_allclose(drawn.std(), wide, rtol=0.04)

@@ -1,5 +1,7 @@
 """A model with every kind of parameter, and problems made of it."""
 
+import dataclasses
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -98,3 +100,48 @@ def flat(amplitudes, columns):
             block = jnp.zeros((groups, n)).at[g].set(columns[g, :, j])
             out.append(block.reshape(-1))
     return np.array(which), jnp.stack(out, axis=1)
+
+
+@dataclasses.dataclass
+class Case:
+    mode: str
+    amplitudes: tuple
+    noise: str = "known"
+    more: tuple = ()
+    low: bool = False
+
+    def problem(self, **kwargs):
+        y = None
+        if self.low:  # data that push some amplitudes to zero, and one group below
+            y = data().y * np.array([[1.0], [-1.0], [0.2]]) - 0.3
+        explicit = self.mode == "explicit"
+        return problem(self.amplitudes, self.noise, y, explicit=explicit, **kwargs)
+
+    def x(self):
+        return jnp.concatenate([jnp.asarray(X), jnp.asarray(self.more, float)])
+
+
+EXPLICIT = (0.5, 0.6, 0.7, 0.1, 0.2, 0.3)
+CASES = {
+    "profile": Case("profile", FREE),
+    "profile at zero": Case("profile", POSITIVE, low=True),
+    "profile arrow": Case("profile", ARROW),
+    "profile arrow at zero": Case("profile", ARROW, low=True),
+    "profile scale": Case("profile", POSITIVE, "scale", (1.7,)),
+    "profile jitter": Case("profile", ARROW, "jitter", (0.13,)),
+    "profile scale_marginal": Case("profile", FREE, "scale_marginal"),
+    "flat": Case("flat", FREE),
+    "flat arrow": Case("flat", LAST),
+    "flat scale": Case("flat", FREE, "scale", (1.7,)),
+    "flat scale_marginal": Case("flat", ARROW, "scale_marginal"),
+    "gaussian": Case("gaussian", PRIOR),
+    "gaussian arrow scale": Case("gaussian", PRIOR_ARROW, "scale", (0.8,)),
+    "nonnegative": Case("nonnegative", POSITIVE),
+    "nonnegative far": Case("nonnegative", POSITIVE, low=True),
+    "nonnegative arrow": Case("nonnegative", ARROW),
+    "nonnegative arrow far": Case("nonnegative", ARROW, low=True),
+    "nonnegative last scale": Case("nonnegative", LAST, "scale", (1.7,)),
+    "explicit": Case("explicit", FREE, more=EXPLICIT),
+    "explicit jitter": Case("explicit", ARROW, "jitter", (0.13, 0.5, 0.1, 0.2, 0.3)),
+    "explicit model": Case("explicit", FREE, "model", EXPLICIT),
+}
