@@ -16,7 +16,16 @@ if _os.environ.get("JAXSCATTER_X64", "1") != "0":
 
 from ._version import __version__ as __version__
 
-_MODULES = ("examples", "infer", "io", "numerics", "plot", "problem", "qens")
+_MODULES = (
+    "examples",
+    "infer",
+    "io",
+    "numerics",
+    "plot",
+    "problem",
+    "qens",
+    "xpcs",
+)
 _NAMES = {
     "Amplitude": "problem",
     "Dataset": "problem",
@@ -37,7 +46,7 @@ _NAMES = {
 }
 
 if TYPE_CHECKING:
-    from . import examples, infer, io, numerics, plot, problem, qens
+    from . import examples, infer, io, numerics, plot, problem, qens, xpcs
     from .infer import (
         enable_cache,
         fit,
@@ -83,6 +92,7 @@ __all__ = [
     "qens",
     "sample",
     "streamed",
+    "xpcs",
 ]
 
 

@@ -35,7 +35,15 @@ def test_every_public_name_is_on_the_api_page():
     import jaxscatter as js
 
     page = (DOCS / "api.md").read_text("utf-8")
-    rooms = (js.infer, js.problem, js.qens, js.plot, js.numerics, js.examples)
+    rooms = (
+        js.infer,
+        js.problem,
+        js.qens,
+        js.xpcs,
+        js.plot,
+        js.numerics,
+        js.examples,
+    )
     for room in rooms:
         public = getattr(room, "__all__", None) or [
             n

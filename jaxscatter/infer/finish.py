@@ -67,7 +67,7 @@ def data_record(problem: Problem, fit: Any) -> dict[str, Any]:
     def given(array: Any, dims: tuple) -> np.ndarray:
         """Without the points that fill the last chunk."""
         keep = [slice(problem.n_points if d == "point" else None) for d in dims]
-        return np.asarray(array)[tuple(keep)]
+        return np.asarray(np.asarray(array)[tuple(keep)])  # of numbers too
 
     both = ("group", "point")
     axes = dict(data.dims)

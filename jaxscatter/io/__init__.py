@@ -5,5 +5,17 @@ knows a format and returns arrays; it knows no technique and no model.
 """
 
 from . import nxspe
+from .two_time import TwoTime, read_two_time, write_aps_u, write_plain
+from .two_time_cache import CACHE_TEMPLATE, cache_name, read_cache, write_cache
 
-__all__ = ["nxspe"]
+__all__ = [
+    "CACHE_TEMPLATE",
+    "TwoTime",
+    "cache_name",
+    "nxspe",
+    "read_cache",
+    "read_two_time",
+    "write_aps_u",
+    "write_cache",
+    "write_plain",
+]

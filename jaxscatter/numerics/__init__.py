@@ -17,6 +17,12 @@ from .convolve import (
     seed_convolve,
     trapezoid_weights,
 )
+from .cumulative import (
+    cumulative_rectangle,
+    cumulative_trapezoid,
+    expm1_over,
+    power_integral,
+)
 from .lines import (
     band_limited_lorentzian,
     band_limited_sum,
@@ -24,7 +30,7 @@ from .lines import (
     bin_integrated_sum,
     lorentzian_sum,
 )
-from .special import spherical_bessel, voigt
+from .special import sinc, spherical_bessel, voigt
 
 __all__ = [
     "AbstractConvolution",
@@ -39,14 +45,19 @@ __all__ = [
     "convolve_dense",
     "convolve_spectrum",
     "convolve_toeplitz",
+    "cumulative_rectangle",
+    "cumulative_trapezoid",
     "energy_differences",
+    "expm1_over",
     "grid_step",
     "kernel_spectrum",
     "lorentzian_moments",
     "lorentzian_sum",
     "normalise_kernel",
+    "power_integral",
     "prepare_seed_kernel",
     "seed_convolve",
+    "sinc",
     "spherical_bessel",
     "tabulate",
     "trapezoid_weights",

@@ -312,8 +312,10 @@ def _log_tail(lower: Array, offset: Array, slope: Array) -> Array:
 @_log_tail.defjvp
 def _log_tail_jvp(primals, tangents):
     value, slopes = _tail_and_slopes(*primals)
-    pairs = zip(slopes, tangents, strict=True)
-    return value, sum(jnp.sum(s * t) for s, t in pairs)
+    change = jnp.zeros_like(value)
+    for slope, tangent in zip(slopes, tangents, strict=True):
+        change = change + jnp.sum(slope * tangent)
+    return value, change
 
 
 def _above(key: Array, lower: Array) -> Array:
