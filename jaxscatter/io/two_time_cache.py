@@ -17,15 +17,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, FormatError
-from .two_time import (
-    Number,
-    TwoTime,
-    _checked,
-    _opened,
-    _whole,
-    _whole_frames,
-    read_two_time,
-)
+from .two_time import Number, TwoTime, _opened, _whole_frames, read_two_time
+from .two_time_write import checked, whole
 
 CACHE_TEMPLATE = "cached_c2_q${wavevector_q}_frames_${start_frame}_${end_frame}.npz"
 """Default name of a cache, for `cache_name`."""
@@ -83,7 +76,7 @@ def write_cache(
         end_frame: as asked for, included; -1 where the last was asked for.
         compress: whether to deflate the arrays.
     """
-    _checked(two_time)
+    checked(two_time)
     if not (np.isfinite(q) and q > 0):
         raise DataError(f"q={q!r}: expected a positive number in 1/Å")
     first, last = _whole_frames(start_frame, end_frame)
@@ -112,10 +105,10 @@ def write_cache(
         ("phi_angles_list.txt", two_time.phi, "%.6f", "Phi angles (degrees)"),
         ("wavevector_q_list.txt", two_time.q, "%.8e", "Wavevector q (1/Angstrom)"),
     ):
-        with _whole(path.with_name(name)) as partial:
+        with whole(path.with_name(name)) as partial:
             np.savetxt(partial, column, fmt=style, header=header)
     # an open file, because numpy appends .npz to any other name
-    with _whole(path) as partial, partial.open("wb") as file:
+    with whole(path) as partial, partial.open("wb") as file:
         save = np.savez_compressed if compress else np.savez
         save(file, allow_pickle=False, **arrays)
     return path
