@@ -1,6 +1,8 @@
 """The example of the documentation runs, and the pages build without warnings."""
 
+import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -55,6 +57,28 @@ def test_every_public_name_is_on_the_api_page():
         ]
         missing = [n for n in public if f":: {n}" not in page]
         assert not missing, (room.__name__, missing)
+
+
+@pytest.mark.slow
+def test_the_scripts_of_the_migration_page_run(tmp_path):
+    """As a user runs them, with the optimiser that the tests turn off."""
+    page = (DOCS / "migration_qens.md").read_text("utf-8")
+    first, second = re.findall(r"```python\n(.*?)```", page, re.S)
+    environment = {k: v for k, v in os.environ.items() if k != "XLA_FLAGS"}
+    for script, shown in (
+        (first, "D_s/D_t"),
+        (second + "print(post.converged)", "True"),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert shown in done.stdout
 
 
 @pytest.mark.slow
