@@ -365,7 +365,7 @@ def _matrix(
     """One full matrix."""
     c2, name = table.read(row, frames), table.names[row]
     if not table.half:
-        if not _symmetric_within_noise(c2):
+        if not symmetric_within_noise(c2):
             marked.setdefault("not symmetric beyond their noise", []).append(name)
         return c2
     # a half may be padded with zeros or with NaN
@@ -391,7 +391,7 @@ def _mirrored(c2: np.ndarray) -> bool:
     return np.allclose(c2, c2.T, rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
-def _symmetric_within_noise(c2: np.ndarray) -> bool:
+def symmetric_within_noise(c2: np.ndarray) -> bool:
     """Whether C - Cᵀ is as small as entries of one lag differ from frame to frame."""
     every = -(-len(c2) // 500)  # of many frames a sample will do
     some, after = c2[:-1:every, :-1:every], c2[1::every, 1::every]

@@ -16,6 +16,7 @@ from jaxtyping import ArrayLike
 from .._types import Floats
 from ..errors import DataError, DataWarning
 from ..io import read_two_time
+from ..io.two_time import symmetric_within_noise as _symmetric
 from ..problem import Dataset
 from .angles import selected
 from .transport import time_step
@@ -143,7 +144,14 @@ def from_matrices(
     mask = np.isfinite(y)
     if not mask.any():
         raise DataError("no value of c2 off the diagonal is finite")
-    _symmetry(c2, early, late)
+    tilted = [float(p) for p, m in zip(phi, c2, strict=True) if not _symmetric(m)]
+    if tilted:
+        warnings.warn(
+            f"c2 is not symmetric beyond its noise at phi {tilted}: the upper triangle "
+            "is used",
+            DataWarning,
+            stacklevel=2,
+        )
     s = None if errors is None else errors[:, early, late]
     if s is not None:
         mask &= np.isfinite(s) & (s > 0)
@@ -209,19 +217,3 @@ def _errors(
             f"{shape}"
         )
     return s
-
-
-def _symmetry(c2: np.ndarray, early: np.ndarray, late: np.ndarray) -> None:
-    """Warn where c2 and its transpose differ by more than its own scatter in time."""
-    upper, lower = c2[:, early, late], c2[:, late, early]
-    apart = np.abs(upper - lower)
-    apart = apart[np.isfinite(apart)]
-    rough = np.abs(np.diff(c2, axis=2))
-    rough = rough[np.isfinite(rough)]
-    if apart.size and rough.size and np.mean(apart) > max(np.mean(rough), 1e-12):
-        warnings.warn(
-            f"c2 is not symmetric: c2(t1, t2) and c2(t2, t1) differ by "
-            f"{np.mean(apart):.3g} on average; the upper triangle is used",
-            DataWarning,
-            stacklevel=3,
-        )

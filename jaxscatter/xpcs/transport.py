@@ -96,6 +96,23 @@ def floored(
     return RATE_FLOOR + width * jax.nn.softplus((f - RATE_FLOOR) / width)
 
 
+def _rate(
+    t: Floats,
+    amplitude: Scalar,
+    exponent: Scalar,
+    offset: Scalar,
+    dt: Scalar,
+    rate: str,
+    floor: str,
+    width: Scalar,
+) -> Float[Array, "..."]:
+    """Either rate, in its spelling and above its floor."""
+    factor, constant = spelt(rate, amplitude, offset)
+    return floored(
+        power_law(log_times(t, dt), factor, exponent, constant), floor, width
+    )
+
+
 def transport_coefficient(
     t: Floats,
     d0: Scalar,
@@ -110,9 +127,7 @@ def transport_coefficient(
 
     α = 0 gives the constant D0 + D_offset in both spellings.
     """
-    factor, constant = spelt(rate, d0, d_offset)
-    law = power_law(log_times(t, dt), factor, alpha, constant)
-    return floored(law, floor, width)
+    return _rate(t, d0, alpha, d_offset, dt, rate, floor, width)
 
 
 def shear_rate(
@@ -126,9 +141,7 @@ def shear_rate(
     width: Scalar = 1e-6,
 ) -> Float[Array, "..."]:
     """γ̇(t) in 1/s, above 1e-10: a negative rate is cut, not mirrored."""
-    factor, constant = spelt(rate, gamma_dot_t0, gamma_dot_t_offset)
-    law = power_law(log_times(t, dt), factor, beta, constant)
-    return floored(law, floor, width)
+    return _rate(t, gamma_dot_t0, beta, gamma_dot_t_offset, dt, rate, floor, width)
 
 
 def cumulative_rate(
