@@ -7,7 +7,7 @@ knows a format and returns arrays; it knows no technique and no model.
 from . import nxspe
 from .two_time import TwoTime, read_two_time
 from .two_time_cache import CACHE_TEMPLATE, cache_name, read_cache, write_cache
-from .two_time_write import write_aps_u, write_plain
+from .two_time_write import write_aps_u, write_npz, write_plain
 
 __all__ = [
     "CACHE_TEMPLATE",
@@ -18,5 +18,6 @@ __all__ = [
     "read_two_time",
     "write_aps_u",
     "write_cache",
+    "write_npz",
     "write_plain",
 ]

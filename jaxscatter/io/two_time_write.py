@@ -69,6 +69,16 @@ def write_plain(path: str | os.PathLike[str], two_time: TwoTime) -> pathlib.Path
     return pathlib.Path(path)
 
 
+def write_npz(path: str | os.PathLike[str], two_time: TwoTime) -> pathlib.Path:
+    """Path of the npz file of `c2`, `t`, `phi`, `q` written, whole or not at all."""
+    checked(two_time)
+    arrays = {k: getattr(two_time, k) for k in ("c2", "t", "phi", "q")}
+    # an open file, because numpy appends .npz to any other name
+    with whole(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    return pathlib.Path(path)
+
+
 def checked(two_time: TwoTime) -> None:
     """Raise `DataError` where shapes, times, Q or angles could not be read back."""
     c2 = two_time.c2

@@ -12,6 +12,8 @@ from .dataset import from_matrices as from_matrices
 from .dataset import load as load
 from .dataset import to_matrices as to_matrices
 from .diagonal import corrected_diagonal as corrected_diagonal
+from .export import save as save
+from .export import to_two_time as to_two_time
 from .parameters import Violation as Violation
 from .parameters import all_names as all_names
 from .parameters import canonical as canonical
@@ -22,6 +24,7 @@ from .parameters import violations as violations
 from .problem import models as models
 from .problem import problem as problem
 from .scaling import quantile_scaling as quantile_scaling
+from .simulate import simulate as simulate
 from .transport import cumulative_rate as cumulative_rate
 from .transport import shear_rate as shear_rate
 from .transport import stokes_einstein as stokes_einstein

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxscatter.errors import DataError
-from jaxscatter.io import TwoTime, write_aps_u, write_plain
+from jaxscatter.io import TwoTime, read_two_time, write_aps_u, write_npz, write_plain
 
 DT = 0.25
 
@@ -17,7 +17,7 @@ def two_time(phi=(10.0, -30.0, 90.0), n=6):
     return TwoTime(c2, np.array(phi), q, DT, DT * np.arange(n), {})
 
 
-@pytest.mark.parametrize("write", [write_aps_u, write_plain])
+@pytest.mark.parametrize("write", [write_aps_u, write_npz, write_plain])
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -64,3 +64,12 @@ def test_aps_u_writer_refuses_what_one_half_cannot_hold(tmp_path):
     with pytest.raises(DataError, match="two matrices of one pair; expected each"):
         write_aps_u(tmp_path / "u.h5", two_time(phi=[0.0, 0.0, 1.0]))
     assert not [*tmp_path.iterdir()]
+
+
+def test_an_npz_is_read_back_bit_for_bit(tmp_path):
+    given = two_time()
+    back = read_two_time(write_npz(tmp_path / "a.npz", given))
+    assert back.metadata["layout"] == "plain"
+    for name in ("c2", "phi", "q"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(given, name))
+    assert [p.name for p in tmp_path.iterdir()] == ["a.npz"]
