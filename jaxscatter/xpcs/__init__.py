@@ -14,6 +14,8 @@ from .dataset import to_matrices as to_matrices
 from .diagonal import corrected_diagonal as corrected_diagonal
 from .export import save as save
 from .export import to_two_time as to_two_time
+from .homodyne import HomodyneRun as HomodyneRun
+from .homodyne import read_homodyne as read_homodyne
 from .parameters import Violation as Violation
 from .parameters import all_names as all_names
 from .parameters import canonical as canonical
