@@ -1,5 +1,6 @@
 """X-ray photon correlation spectroscopy: two-time correlation of diffusion and flow."""
 
+from .age import age_cuts as age_cuts
 from .angles import in_range as in_range
 from .angles import normalised as normalised
 from .angles import selected as selected
@@ -11,6 +12,9 @@ from .correlation import shear_phase as shear_phase
 from .dataset import from_matrices as from_matrices
 from .dataset import load as load
 from .dataset import to_matrices as to_matrices
+from .decays import double_exponential as double_exponential
+from .decays import power_of_q as power_of_q
+from .decays import stretched_exponential as stretched_exponential
 from .diagonal import corrected_diagonal as corrected_diagonal
 from .export import save as save
 from .export import to_two_time as to_two_time
@@ -25,6 +29,10 @@ from .parameters import physical_names as physical_names
 from .parameters import violations as violations
 from .problem import models as models
 from .problem import problem as problem
+from .relaxation import cut_table as cut_table
+from .relaxation import decay_problem as decay_problem
+from .relaxation import power_law_problem as power_law_problem
+from .relaxation import relaxation_times as relaxation_times
 from .scaling import quantile_scaling as quantile_scaling
 from .simulate import simulate as simulate
 from .transport import cumulative_rate as cumulative_rate
