@@ -20,6 +20,8 @@ from .export import save as save
 from .export import to_two_time as to_two_time
 from .homodyne import HomodyneRun as HomodyneRun
 from .homodyne import read_homodyne as read_homodyne
+from .outputs import write_cmc as write_cmc
+from .outputs import write_nlsq as write_nlsq
 from .parameters import Violation as Violation
 from .parameters import all_names as all_names
 from .parameters import canonical as canonical
