@@ -5,6 +5,7 @@ Every function returns the Figure and writes it where a path is given.
 
 from typing import Any
 
+from ..errors import ModelError
 from .groups import fit
 from .posterior import corner, joint, marginals, trace
 from .qens import (
@@ -16,24 +17,54 @@ from .qens import (
     plot_sqw_map,
 )
 from .style import PathLike
+from .xpcs import plot_age_cuts, plot_c2_fit, plot_c2_maps
+from .xpcs_parameters import plot_angles, plot_rates
 
 __all__ = [
     "corner",
     "fit",
     "joint",
     "marginals",
+    "plot_age_cuts",
+    "plot_angles",
+    "plot_c2_fit",
+    "plot_c2_maps",
     "plot_hwhm_vs_q2",
     "plot_joint_posterior",
     "plot_overview",
     "plot_per_q_fits",
     "plot_posteriors",
+    "plot_rates",
     "plot_sqw_map",
     "result",
     "trace",
 ]
 
 
-def result(res: Any, path: PathLike | None = None, **kwargs: Any) -> Any:
-    """Figure of a result: `fit` of a fit, `corner` of a posterior sample."""
-    draw = fit if res.kind == "fit" else corner
-    return draw(res, path=path, **kwargs)
+_TWO_TIME = {
+    "fit": plot_c2_fit,
+    "maps": plot_c2_maps,
+    "cuts": plot_age_cuts,
+    "rates": plot_rates,
+    "angles": plot_angles,
+}
+
+
+def result(
+    res: Any, path: PathLike | None = None, *, view: str | None = None, **kwargs: Any
+) -> Any:
+    """Figure of a result: `fit` of a fit, `corner` of a posterior sample.
+
+    A fit of two-time data is drawn by `plot_c2_fit`. Of these fits and posteriors
+    `view` draws "fit", "maps", "cuts", "rates" or "angles", see the functions
+    `plot_c2_fit`, `plot_c2_maps`, `plot_age_cuts`, `plot_rates` and `plot_angles`.
+    """
+    two_time = any(d.get("metadata", {}).get("technique") == "xpcs" for d in res.data)
+    if view is not None:
+        if not two_time or view not in _TWO_TIME:
+            known = sorted(_TWO_TIME) if two_time else []
+            raise ModelError(f"view is {view!r}; this result has {known}")
+        return _TWO_TIME[view](res, path=path, **kwargs)
+    if res.kind != "fit":
+        return corner(res, path=path, **kwargs)
+    return (plot_c2_fit if two_time else fit)(res, path=path, **kwargs)
