@@ -21,30 +21,37 @@ def analyse(
     sample: Sample | None,
     folder: Folder,
     watch: Watch,
+    *,
+    posterior: Problem | None = None,
+    scale_covariance: bool | None = None,
+    shards: int | None = None,
 ) -> tuple[FitResult | None, SampleResult | None]:
     """Results of what was asked for, each in its file before the next one begins.
 
     Interruption leaves the later ones out.
+
+    Args:
+        problem: what is fitted.
+        fit: how, or None.
+        sample: how to sample, or None.
+        folder: where files go.
+        watch: progress and interruption.
+        posterior: what is sampled, where it is another problem.
+        scale_covariance: of the fit.
+        shards: of a consensus posterior; None takes all data at once.
     """
     derived = derivable(problem)
     best = post = None
     if fit is not None:
         watch.say(f"fitting {problem.model.name}: {_fit_text(fit)}")
-        best = _fit(problem, fit, watch)
-        for name, (function, unit) in derived.items():
-            best.derive(name, function, unit)
+        best = fitted(problem, fit, watch, scale_covariance)
         best.save(folder / "fit.h5")
-        _draw("fit", best, folder, "fit.png")
+        draw("result", best, folder, "fit.png")
     if sample is not None and not watch.stopped:
-        watch.say(f"sampling: {_sample_text(sample)}")
+        watch.say(f"sampling: {_sample_text(sample, shards)}")
+        wanted = problem if posterior is None else posterior
         try:
-            post = infer.sample(
-                problem,
-                start=best,
-                **vars(sample),
-                progress=watch,
-                warn=False,
-            )
+            post = _sampled(wanted, sample, best, shards, watch)
         except SamplingError:
             if not watch.stopped:
                 raise
@@ -52,25 +59,53 @@ def analyse(
         for name, (function, unit) in derived.items():
             post.derive(name, function, unit)
         post.save(folder / "posterior.h5")
-        _draw("corner", post, folder, "posterior.png")
-        _draw("trace", post, folder, "trace.png")
+        draw("result", post, folder, "posterior.png")
+        draw("trace", post, folder, "trace.png")
         if best is None:
-            _draw("fit", post, folder, "fit.png")
+            draw("fit", post, folder, "fit.png")
     return best, post
 
 
-def _fit(problem: Problem, fit: Fit, watch: Watch) -> FitResult:
-    how: dict[str, Any] = {"seed": fit.seed, "progress": watch, "warn": False}
+def fitted(
+    problem: Problem, fit: Fit, watch: Watch, scale_covariance: bool | None = None
+) -> FitResult:
+    """The fit that was asked for, with what the field derives from it."""
+    how: dict[str, Any] = {
+        "seed": fit.seed,
+        "progress": watch,
+        "warn": False,
+        "scale_covariance": scale_covariance,
+    }
     if fit.method == "multistart":
-        return infer.multistart(problem, n=fit.starts, **how)
-    return infer.fit(problem, method=fit.method, **how)
+        best = infer.multistart(problem, n=fit.starts, **how)
+    else:
+        best = infer.fit(problem, method=fit.method, **how)
+    for name, (function, unit) in derivable(problem).items():
+        best.derive(name, function, unit)
+    return best
+
+
+def _sampled(
+    problem: Problem,
+    sample: Sample,
+    best: FitResult | None,
+    shards: int | None,
+    watch: Watch,
+) -> SampleResult:
+    how: dict[str, Any] = {"progress": watch, "warn": False}
+    if shards is None:
+        return infer.sample(problem, start=best, **vars(sample), **how)
+    consensus: Any = infer.consensus  # type: ignore[attr-defined]
+    return consensus(problem, shards=shards, seed=sample.seed, start=best)
 
 
 def _fit_text(fit: Fit) -> str:
     return f"{fit.starts} starts" if fit.method == "multistart" else fit.method
 
 
-def _sample_text(sample: Sample) -> str:
+def _sample_text(sample: Sample, shards: int | None = None) -> str:
+    if shards is not None:
+        return f"consensus of {shards} shards"
     return (
         f"{sample.method.upper()}, {sample.chains} chains, {sample.warmup} warm-up and "
         f"{sample.draws} kept draws each"
@@ -81,15 +116,18 @@ def derivable(problem: Problem) -> Derived:
     """Functions of the parameters that the field reports beside them."""
     if {"D_t", "D_s"} <= set(problem.parameters.names):
         return {"D_s/D_t": (lambda t: t["D_s"] / t["D_t"], "")}
+    if {"D0", "alpha"} <= set(problem.parameters.names):
+        # of Brownian motion, whose mean square displacement grows twice as fast
+        return {"D_stokes_einstein": (lambda t: 0.5 * t["D0"], "Å²/s")}
     return {}
 
 
-def _draw(kind: str, result: Any, folder: Folder, name: str) -> None:
-    """Write a figure, where matplotlib is installed."""
+def draw(kind: str, result: Any, folder: Folder, name: str, **options: Any) -> None:
+    """Write a figure of `jaxscatter.plot`, where matplotlib is installed."""
     from .. import plot
 
     try:
-        getattr(plot, kind)(result, path=folder / name)
+        getattr(plot, kind)(result, path=folder / name, **options)
     except ImportError as error:
         from warnings import warn
 

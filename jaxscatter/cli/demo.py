@@ -9,7 +9,7 @@ from .. import examples, qens
 from ..config import Fit, Sample, need_technique
 from ..examples import QensExample
 from ..infer import FitResult, SampleResult
-from . import analysis
+from . import analysis, demo_xpcs
 from .output import Folder, Watch, keep_compiled
 
 BINS: dict[str, Any] = {
@@ -24,12 +24,18 @@ def command(options: argparse.Namespace) -> int:
     """Run the example of a technique and print what it found."""
     need_technique(options.technique)
     keep_compiled()
-    sizes = (
-        Fit(starts=32, seed=options.seed),
-        Sample(warmup=300, draws=300, seed=options.seed),
-    )
-    with Folder(options.output or "jaxscatter_demo_qens") as folder, Watch() as watch:
-        text = run(folder, watch, *sizes)
+    seed, name = options.seed, options.technique
+    made = {
+        "qens": (run, Fit(starts=32, seed=seed), 300),
+        "xpcs": (demo_xpcs.run, Fit("tr", seed=seed), 200),
+    }
+    show, fit, draws = made[name]
+    sample = Sample(warmup=draws, draws=draws, seed=seed)
+    with (
+        Folder(options.output or f"jaxscatter_demo_{name}") as folder,
+        Watch() as watch,
+    ):
+        text = show(folder, watch, fit, sample)
     print(text)
     print(f"\nresults in {folder.target}")
     return 130 if watch.stopped else 0

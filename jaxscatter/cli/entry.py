@@ -10,14 +10,18 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .._version import __version__
+from ..config import TECHNIQUES
 from ..errors import DeviceError, FitError, JaxscatterError, SamplingError
-from . import demo, jobs, look
+from . import demo, jobs, look, simulation
 
 MISTAKES = (
     FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError,
     FileExistsError, ImportError, JaxscatterError,
 )  # fmt: skip
 FAILURES = (FitError, SamplingError, DeviceError)
+
+
+KINDS = " or ".join(TECHNIQUES)
 
 
 class UsageError(Exception):
@@ -66,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     made = command(
         "demo", demo.command, "fit and sample a measured example", "demo qens -o report"
     )
-    made.add_argument("technique", help="qens")
+    made.add_argument("technique", help=KINDS)
     made.add_argument(
         "-o",
         "--output",
@@ -83,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder of the results (default: the job's)",
     )
+    _convention(made)
 
     made = command(
         "template",
@@ -90,7 +95,10 @@ def parser() -> argparse.ArgumentParser:
         "print a commented job file",
         "template qens > job.yaml",
     )
-    made.add_argument("technique", help="qens")
+    made.add_argument("technique", help=KINDS)
+    made.add_argument(
+        "--mode", metavar="MODE", help="of xpcs: laminar_flow (default) or static"
+    )
 
     made = command(
         "validate",
@@ -99,6 +107,15 @@ def parser() -> argparse.ArgumentParser:
         "validate job.yaml",
     )
     made.add_argument("job", metavar="JOB.yaml")
+    _convention(made)
+
+    made = command(
+        "simulate",
+        simulation.command,
+        "write simulated two-time data",
+        "simulate job.yaml, or simulate -o flow.h5 --phi 0,45,90 --noise 0.01",
+    )
+    simulation.add_options(made)
 
     made = command(
         "inspect",
@@ -112,7 +129,7 @@ def parser() -> argparse.ArgumentParser:
     made = command(
         "models", look.models, "list models with their parameters", "models qens"
     )
-    made.add_argument("technique", nargs="?", help="qens (default: all)")
+    made.add_argument("technique", nargs="?", help=f"{KINDS} (default: all)")
 
     made = command(
         "plot", look.plot, "draw the figures of a result file", "plot posterior.h5 -o ."
@@ -124,6 +141,14 @@ def parser() -> argparse.ArgumentParser:
 
     command("info", look.info, "show versions, devices, precision and cache", "info")
     return top
+
+
+def _convention(made: argparse.ArgumentParser) -> None:
+    made.add_argument(
+        "--convention",
+        metavar="NAME",
+        help="of a homodyne configuration: homodyne_v2 (default), homodyne_v1 or pnas",
+    )
 
 
 def _seed(text: str) -> int:

@@ -11,16 +11,26 @@ import h5py
 import jax
 import numpy as np
 
-from .. import config, infer, qens
+from .. import config, infer, qens, xpcs
 from .._version import __version__
 from ..errors import DataError, FormatError
 from ..infer.files import FORMAT
 from ..infer.report import columns
 from ..io import nxspe
+from ..io.two_time_look import two_time_contents
+from ..problem import ParameterSet
 from .output import keep_compiled
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
-KNOWN = "NXSPE files, results (.h5) and job files (.yaml)"
+ZIP = b"PK\x03\x04"
+KNOWN = (
+    "NXSPE files, two-time correlations (HDF5, npz), results (.h5) and job files "
+    "(.yaml, .json)"
+)
+XPCS_MODELS = {
+    "static_isotropic": "diffusion, J = D0 t^alpha + D_offset",
+    "laminar_flow": "diffusion, and shear gamma_dot_t0 t^beta + gamma_dot_t_offset",
+}
 OPTIONAL = {
     "plot": ("matplotlib", "corner", "arviz"),
     "io": ("hdf5plugin", "msgspec", "pyyaml"),
@@ -41,16 +51,31 @@ def inspect(options: argparse.Namespace) -> int:
             return 0
         print("\n".join(_hdf5(path)))
         return 0
-    if path.suffix.lower() in (".yaml", ".yml"):
-        job = config.read(path)
-        print(f"{path}: job file of technique {job.technique}, model {job.model.name}")
-        print(f"data     {job.data.path}; `jaxscatter validate {path}` opens it")
+    if start.startswith(ZIP):
+        lines = _two_time(path)
+        if lines is None:
+            raise FormatError(f"{path}: not recognised; jaxscatter reads {KNOWN}")
+        print("\n".join(lines))
+        return 0
+    if path.suffix.lower() in (".yaml", ".yml", ".json"):
+        print("\n".join(_job(path)))
         return 0
     if path.suffix.lower() in (".nxspe", ".h5", ".hdf5", ".nxs"):
         raise FormatError(
             f"{path}: not HDF5, or damaged: its first bytes are {start!r}"
         )
     raise FormatError(f"{path}: not recognised; jaxscatter reads {KNOWN}")
+
+
+def _job(path: pathlib.Path) -> list[str]:
+    job = config.read(path)
+    kind = f"job file of technique {job.technique}"
+    if isinstance(job, config.HomodyneJob):
+        kind = "configuration of homodyne"
+    return [
+        f"{path}: {kind}, model {job.model_name}",
+        f"data     {job.data_path}; `jaxscatter validate {path}` opens it",
+    ]
 
 
 def _hdf5(path: pathlib.Path) -> list[str]:
@@ -64,6 +89,9 @@ def _hdf5(path: pathlib.Path) -> list[str]:
         return _result(path)
     if spectra:
         return _spectra(path)
+    lines = _two_time(path)
+    if lines is not None:
+        return lines
     return [
         f"{path}: HDF5, but no format that jaxscatter reads ({KNOWN}); it holds",
         *nxspe.tree(path).splitlines()[1:],
@@ -102,28 +130,61 @@ def _spectra(path: pathlib.Path) -> list[str]:
     ]
 
 
+def _two_time(path: pathlib.Path) -> list[str] | None:
+    c = two_time_contents(path)
+    if c is None:
+        return None
+    q, phi = np.unique(c.q), np.unique(c.phi)
+    low, high = c.frames
+    sides = f"{high}" if low == high else f"{low} to {high}"
+    dt = c.dt_note if c.dt is None else f"{c.dt:.6g} s"
+    lines = [
+        f"{path}: two-time correlations, layout {c.layout}, read by "
+        "jaxscatter.xpcs.load",
+        f"matrices {c.q.size} of {sides} frames",
+        f"Q        {q.size} from {q[0]:.5g} to {q[-1]:.5g} 1/Å",
+        f"phi      {phi.size} from {phi[0]:.5g} to {phi[-1]:.5g} degrees",
+        f"dt       {dt}",
+    ]
+    if c.skipped:
+        lines.append(f"skipped  {len(c.skipped)} matrices of invalid bins")
+    return lines
+
+
 def models(options: argparse.Namespace) -> int:
     """Print the models of a technique with their parameter tables."""
     if options.technique is not None:
         config.need_technique(options.technique)
-    head = ["parameter", "start", "bounds", "unit"]
-    for name, table in qens.models().items():
-        forward = qens.get_model(name)
-        print(f"qens  {name}: {forward.doc}")
-        rows = [
-            [
-                p.name,
-                f"{float(p.value):.4g}",
-                f"[{float(p.lo):.4g}, {float(p.hi):.4g}]",
-                p.unit,
-            ]
-            for p in table
-        ]
-        for line in columns(rows, head):
-            print(f"      {line}")
-        settings = ", ".join(f"{k} = {v}" for k, v in (forward.extras or {}).items())
-        print(f"      settings: {settings or 'none'}\n")
+    if options.technique in (None, "qens"):
+        for name, table in qens.models().items():
+            forward = qens.get_model(name)
+            extras = (forward.extras or {}).items()
+            settings = ", ".join(f"{k} = {v}" for k, v in extras) or "none"
+            _print_model("qens", name, forward.doc, table, f"settings: {settings}")
+    if options.technique in (None, "xpcs"):
+        for name, table in xpcs.models().items():
+            note = "contrast and offset: one each per angle (scaling)"
+            _print_model("xpcs", name, XPCS_MODELS[name], table, note)
     return 0
+
+
+def _print_model(
+    technique: str, name: str, text: str, table: ParameterSet, note: str
+) -> None:
+    print(f"{technique}  {name}: {text}")
+    head = ["parameter", "start", "bounds", "unit"]
+    rows = [
+        [
+            p.name,
+            f"{float(p.value):.4g}",
+            f"[{float(p.lo):.4g}, {float(p.hi):.4g}]",
+            p.unit,
+        ]
+        for p in table
+    ]
+    for line in columns(rows, head):
+        print(f"      {line}")
+    print(f"      {note}\n")
 
 
 def plot(options: argparse.Namespace) -> int:

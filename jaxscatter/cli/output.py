@@ -17,7 +17,8 @@ from ..infer import Event, enable_cache
 
 FILES = (
     "fit.h5", "posterior.h5", "fit.png", "posterior.png", "trace.png", "hwhm.png",
-    "hwhm_table.csv", "report.txt",
+    "hwhm_table.csv", "report.txt", "cuts.png", "rates.png", "simulated.h5",
+    "measured_fit.h5", "measured_fit.png", "measured_cuts.png",
 )  # fmt: skip
 PAUSE = 10.0
 
@@ -27,7 +28,8 @@ class Folder:
 
     Files are written into `path / name` of a hidden folder beside the target. At the
     end, however it comes, what was written moves to the target, where it replaces the
-    results of an earlier run; without any file nothing appears.
+    results of an earlier run; without any file nothing appears. Folders in it are
+    merged into those of the target, file by file.
 
     Raises:
         NotADirectoryError, PermissionError: the target cannot be written.
@@ -44,6 +46,11 @@ class Folder:
         self._stage = parent / f".{self.target.name}.{secrets.token_hex(4)}.partial"
         self._stage.mkdir()
         return self
+
+    @property
+    def stage(self) -> pathlib.Path:
+        """Where files are until the block ends, for those who make folders in it."""
+        return self._stage
 
     def __truediv__(self, name: str) -> pathlib.Path:
         assert name in FILES, name  # else an older run's would stay
@@ -67,7 +74,13 @@ class Folder:
             self._stage.replace(self.target)
             return
         for name in made:
-            (self._stage / name).replace(self.target / name)
+            source = self._stage / name
+            if not source.is_dir():
+                source.replace(self.target / name)
+                continue
+            (self.target / name).mkdir(exist_ok=True)
+            for file in source.iterdir():
+                file.replace(self.target / name / file.name)
         for name in set(FILES) - set(made):
             (self.target / name).unlink(missing_ok=True)
 

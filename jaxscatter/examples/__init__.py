@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["QensExample", "qens_benzene"]
+__all__ = ["QensExample", "XpcsExample", "qens_benzene", "xpcs_nsls2"]
 
 
 class QensExample(NamedTuple):
@@ -37,6 +37,34 @@ def qens_benzene() -> QensExample:
         ),
         licence="MIT, from the repository ShubhamX57/QENS",
         empty=_data("empty_360_inc.nxspe"),
+    )
+
+
+class XpcsExample(NamedTuple):
+    """A two-time file, the Q and frame time to read it with, and where it is from."""
+
+    two_time: pathlib.Path
+    q: float
+    dt: float
+    citation: str
+    licence: str
+
+
+def xpcs_nsls2() -> XpcsExample:
+    """Two-time correlation of 350 frames and one region, measured at NSLS-II.
+
+    Its source does not say sample, Q, angle or frame time. `q` (1/Å) and `dt` (s) are
+    nominal: what a fit determines is q² J dt, the rate per frame.
+    """
+    return XpcsExample(
+        two_time=_data("nsls2_two_time.h5"),
+        q=0.01,
+        dt=1.0,
+        citation=(
+            "Konstantinova, Wiegart, Rakitin, DeGennaro, Barbour, Phys. Rev. Research "
+            "4, 033228 (2022)"
+        ),
+        licence="BSD 3-Clause, from the repository bnl/automating_XPCS_analysis_pub",
     )
 
 

@@ -9,7 +9,8 @@ from jaxscatter.cli import entry, look
 from jaxscatter.errors import FitError
 
 COMMANDS = (
-    "demo", "run", "template", "validate", "inspect", "models", "plot", "info",
+    "demo", "run", "template", "validate", "simulate", "inspect", "models", "plot",
+    "info",
 )  # fmt: skip
 
 
@@ -41,6 +42,8 @@ def test_version_is_that_of_the_package(cli):
         (("demo", "qens", "--seed", "x"), "'x'"),
         (("demo", "qens", "--seed", "-1"), "-1 is negative"),
         (("info", "--all"), "--all"),
+        (("simulate", "--phi", "0,x"), "'0,x': expected numbers"),
+        (("simulate", "--frames", "many"), "'many'"),
     ],
 )
 def test_wrong_arguments_are_one_line_that_names_the_help(refused, arguments, said):
@@ -51,7 +54,7 @@ def test_wrong_arguments_are_one_line_that_names_the_help(refused, arguments, sa
 
 @pytest.mark.parametrize("command", ["demo", "template", "models"])
 def test_unknown_technique_names_the_known_ones(refused, command):
-    assert "'qns' is not known; there are ['qens']" in refused(command, "qns")
+    assert "'qns' is not known; there are ['qens', 'xpcs']" in refused(command, "qns")
 
 
 def _raising(error):

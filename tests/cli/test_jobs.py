@@ -1,5 +1,6 @@
 """`run`, `validate` and `template`, with jobs that work and jobs that cannot."""
 
+import json
 import re
 import shutil
 import signal
@@ -203,3 +204,140 @@ def test_ctrl_c_keeps_the_fit(kit, shell, measured, tmp_path):
     assert jaxscatter.load_result(folder / "fit.h5").success
     assert "stopped by the user" in (folder / "report.txt").read_text("utf-8")
     assert not list(tmp_path.glob(".*.partial"))
+
+
+XPCS = """
+technique: xpcs
+title: a sample at rest
+data: {path: made.h5, q: 0.03, dt: 0.1}
+model: {name: static}
+parameters:
+  alpha: {value: 0.0, fixed: true}
+  D_offset: {value: 0.0, fixed: true}
+sample: {chains: 2, warmup: 100, draws: 100}
+simulate: {n_frames: 25, phi: [0, 60], contrast: 0.3, noise: 0.02}
+"""
+THEIRS = """
+analysis_mode: static
+data_file: made.h5
+wavevector_q: 0.03
+dt: 0.1
+initial_parameters: {active_parameters: [D0], values: [2000.0, 0.0, 0.0]}
+optimization:
+  method: both
+  nlsq: {loss: soft_l1}
+  mcmc: {num_chains: 2, num_warmup: 100, num_samples: 100}
+output: {directory: their_results}
+"""
+
+
+@pytest.fixture(scope="module")
+def at_rest(tmp_path_factory):
+    """Folder with a two-time file and both kinds of job for it; D0 is 1000 Å²/s."""
+    folder = tmp_path_factory.mktemp("at_rest")
+    (folder / "job.yaml").write_text(XPCS)
+    (folder / "theirs.yaml").write_text(THEIRS)
+    data = config.read(folder / "job.yaml").simulated()
+    jaxscatter.xpcs.save(data, folder / "made.h5")
+    return folder
+
+
+def test_run_of_two_time_data_writes_and_finds_the_truth(cli, at_rest):
+    code, out, err = cli("run", at_rest / "job.yaml")
+    assert code == 0, err
+    folder = at_rest / "job_results"
+    assert {p.name for p in folder.iterdir()} == {
+        "fit.h5", "fit.png", "posterior.h5", "posterior.png", "trace.png", "report.txt"
+    }  # fmt: skip
+    fit = jaxscatter.load_result(folder / "fit.h5")
+    posterior = jaxscatter.load_result(folder / "posterior.h5")
+    assert abs(fit["D0"] - 1000) < 4 * fit.error("D0")
+    lo, hi = posterior.interval("D0")
+    assert lo < fit["D0"] < hi
+    assert fit.derived["D_stokes_einstein"][0] == 0.5 * fit["D0"]
+    assert "D_stokes_einstein" in out
+    text = (folder / "report.txt").read_text("utf-8")
+    for said in (
+        "a sample at rest", "q 0.03 1/Å, 25 frames of 0.1 s", "2 angles from 0 to 60",
+        "errors   unknown: scaled to the scatter", "convention pnas", "Å²/s",
+    ):  # fmt: skip
+        assert said in text, said
+
+
+def test_run_of_a_homodyne_configuration_writes_its_folders_too(cli, at_rest):
+    code, _, err = cli("run", at_rest / "theirs.yaml")
+    assert code == 0, err
+    folder = at_rest / "their_results"
+    assert {p.name for p in folder.iterdir()} >= {
+        "fit.h5",
+        "posterior.h5",
+        "nlsq",
+        "cmc",
+    }
+    table = json.loads((folder / "nlsq" / "parameters.json").read_text("utf-8"))
+    assert table["D0"]["convention"] == "homodyne_v2"
+    assert abs(table["D0"]["value"] - 1000) < 4 * table["D0"]["uncertainty"]
+    with np.load(folder / "cmc" / "samples.npz", allow_pickle=False) as samples:
+        assert len(samples["samples"]) == 200
+    assert "a homodyne configuration" in (folder / "report.txt").read_text("utf-8")
+
+
+def test_validate_of_two_time_data_says_what_it_recognised(cli, at_rest):
+    code, out, err = cli("validate", at_rest / "job.yaml")
+    assert (code, err) == (0, "")
+    assert "600 usable points" in out
+    assert "contrast (per angle), offset (per angle)" in out
+    assert "tr, seed 0" in out
+    code, out, _ = cli("validate", at_rest / "theirs.yaml", "--convention", "pnas")
+    assert code == 0
+    assert "convention pnas" in out
+    assert out.endswith("theirs.yaml: valid\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("job", "dt: 0.1", "dt: 0", "data.dt: 0.0; expected a positive"),
+        ("job", "made.h5", "no.h5", "no.h5: no such file"),
+        ("job", "static", "statics", "model.name: 'statics' is not known"),
+        ("job", "q: 0.03", "end_frame: 1.5", "data.end_frame: expected int"),
+        (
+            "job",
+            "q: 0.03",
+            "phi_ranges: [[100, 120]], fallback: false",
+            "no angle lies",
+        ),
+        ("theirs", "analysis_mode: static", "analysis_mode: statc", "analysis_mode: "),
+        ("theirs", "dt: 0.1", "", "missing the necessary key analyzer_parameters.dt"),
+        ("theirs", "made.h5", "no.h5", "no.h5: no such file"),
+        ("theirs", "[D0]", "[D_0]", "unknown parameter 'D_0': did you mean 'D0'?"),
+    ],
+)
+def test_a_two_time_job_that_cannot_run_is_one_line(
+    refused, at_rest, tmp_path, name, old, new, said
+):
+    text = (at_rest / f"{name}.yaml").read_text()
+    assert old in text
+    text = text.replace(old, new, 1)
+    text = text.replace(" made.h5", f" {at_rest / 'made.h5'}")
+    (tmp_path / "job.yaml").write_text(text)
+    assert said in refused("run", tmp_path / "job.yaml")
+    assert [p.name for p in tmp_path.iterdir()] == ["job.yaml"]
+
+
+def test_a_convention_is_not_for_our_own_jobs(refused, at_rest):
+    line = refused("run", at_rest / "job.yaml", "--convention", "pnas")
+    assert "set model.convention in the job file" in line
+
+
+@pytest.mark.parametrize("mode", ["static", "laminar_flow"])
+def test_templates_of_two_time_data_simulate_and_validate(cli, tmp_path, mode):
+    _, text, _ = cli("template", "xpcs", "--mode", mode)
+    job = tmp_path / "job.yaml"
+    job.write_text(text.replace("n_frames: 150", "n_frames: 20"))
+    code, out, err = cli("simulate", job)
+    assert (code, err) == (0, "")
+    assert "two_time.h5: simulated" in out
+    code, out, err = cli("validate", job)
+    assert (code, err) == (0, "")
+    assert "20 frames of 0.1 s" in out

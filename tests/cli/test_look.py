@@ -3,9 +3,10 @@
 import h5py
 import jax
 import matplotlib.image
+import numpy as np
 import pytest
 
-from jaxscatter import examples, qens
+from jaxscatter import examples, qens, xpcs
 
 
 def test_inspect_names_reader_and_contents_of_a_spectrum(cli, measured):
@@ -47,6 +48,39 @@ def test_inspect_recognises_a_job(cli, measured):
     code, out, _ = cli("inspect", measured / "job.yaml")
     assert code == 0
     assert "job file of technique qens, model translation_only" in out
+
+
+def test_inspect_names_layout_and_table_of_two_time_files(cli, tmp_path):
+    example = examples.xpcs_nsls2()
+    code, out, err = cli("inspect", example.two_time)
+    assert (code, err) == (0, "")
+    for said in (
+        "layout aps_u, read by jaxscatter.xpcs.load", "matrices 1 of 350 frames",
+        "0.01 to 0.01 1/Å", "dt       1 s",
+    ):  # fmt: skip
+        assert said in out, said
+    values = {"D0": 1e3, "alpha": 0.0, "D_offset": 0.0}
+    how = {"q": [0.01, 0.02], "dt": 0.5, "n_frames": 6, "phi": [0.0, 30.0, 60.0]}
+    path = xpcs.save(xpcs.simulate("static", values, **how), tmp_path / "a.npz")
+    out = cli("inspect", path)[1]
+    assert "layout plain" in out
+    assert "matrices 6 of 6 frames" in out
+    assert "phi      3 from 0 to 60 degrees" in out
+
+
+def test_inspect_refuses_an_npz_of_another_kind(refused, tmp_path):
+    np.savez(tmp_path / "x.npz", something=np.ones(3))
+    assert "not recognised" in refused("inspect", tmp_path / "x.npz")
+    (tmp_path / "y.npz").write_bytes(b"PK\x03\x04 and no more")
+    assert "y.npz" in refused("inspect", tmp_path / "y.npz")
+
+
+def test_inspect_recognises_a_configuration_of_homodyne(cli, tmp_path):
+    text = "analysis_mode: static\ndata_file: a.h5\ndt: 0.1\n"
+    (tmp_path / "c.yaml").write_text(text)
+    code, out, _ = cli("inspect", tmp_path / "c.yaml")
+    assert code == 0
+    assert "configuration of homodyne, model static_isotropic" in out
 
 
 def test_inspect_shows_hdf5_of_unknown_format(cli, tmp_path):
@@ -116,9 +150,12 @@ def test_plot_refuses_a_file_as_folder(refused, finished, tmp_path):
 def test_models_prints_every_parameter_with_unit_and_bounds(cli):
     code, out, err = cli("models", "qens")
     assert (code, err) == (0, "")
-    assert out == cli("models")[1]
-    for name, table in qens.models().items():
-        part = out.split(f"qens  {name}: ")[1].split("qens  ")[0]
+    both = cli("models")[1]
+    assert both == out + cli("models", "xpcs")[1]
+    tables = [("qens", n, t) for n, t in qens.models().items()]
+    tables += [("xpcs", n, t) for n, t in xpcs.models().items()]
+    for technique, name, table in tables:
+        part = both.split(f"{technique}  {name}: ")[1].split(f"{technique}  ")[0]
         for p in table:
             row = next(x for x in part.splitlines() if x.split()[:1] == [p.name])
             assert p.unit in row

@@ -47,6 +47,20 @@ def test_an_earlier_run_is_replaced_and_other_files_are_left_alone(tmp_path):
     assert held == {"fit.h5": "new", "notes.md": "old"}
 
 
+def test_folders_are_merged_into_those_that_are_there(tmp_path):
+    target = tmp_path / "results"
+    (target / "nlsq").mkdir(parents=True)
+    for name in ("mine.txt", "parameters.json"):
+        (target / "nlsq" / name).write_text("old")
+    with Folder(target) as folder:
+        (folder / "fit.h5").write_text("new")
+        (folder.stage / "nlsq").mkdir()
+        (folder.stage / "nlsq" / "parameters.json").write_text("new")
+    held = {p.name: p.read_text() for p in target.rglob("*") if p.is_file()}
+    assert held == {"fit.h5": "new", "mine.txt": "old", "parameters.json": "new"}
+    assert [p.name for p in tmp_path.iterdir()] == ["results"]
+
+
 def test_a_failed_run_leaves_an_earlier_one_alone(tmp_path):
     target = tmp_path / "results"
     target.mkdir()

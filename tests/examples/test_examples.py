@@ -3,7 +3,8 @@ import importlib.resources
 import h5py
 import numpy as np
 
-from jaxscatter.examples import qens_benzene
+from jaxscatter import xpcs
+from jaxscatter.examples import qens_benzene, xpcs_nsls2
 
 
 def test_benzene_files_are_packaged_and_small():
@@ -32,3 +33,17 @@ def test_benzene_files_name_no_one_s_folder():
     example = qens_benzene()
     for path in (example.sample, example.resolution):
         assert b"/Users" not in path.read_bytes()
+
+
+def test_the_two_time_example_is_the_published_matrix():
+    """Mean and spread of the source, and no diagonal among the points."""
+    example = xpcs_nsls2()
+    assert example.two_time.stat().st_size < 2**18
+    data = xpcs.load(example.two_time, q=example.q, dt=example.dt)
+    assert data.y.shape == (1, 350 * 349 // 2)
+    assert float(np.min(data.y)) > 0.75 and float(np.max(data.y)) < 1.36
+    folder = importlib.resources.files("jaxscatter.examples") / "data"
+    text = (folder / "README.md").read_text("utf-8")
+    for word in ("BSD 3-Clause", "b23cfad", example.two_time.name, "nominal"):
+        assert word in text
+    assert "Redistribution" in (folder / "LICENSE_nsls2.txt").read_text("utf-8")
