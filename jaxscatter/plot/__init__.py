@@ -18,7 +18,7 @@ from .qens import (
 )
 from .style import PathLike
 from .xpcs import plot_age_cuts, plot_c2_fit, plot_c2_maps
-from .xpcs_parameters import plot_angles, plot_rates
+from .xpcs_parameters import is_two_time, plot_angles, plot_rates
 
 __all__ = [
     "corner",
@@ -59,7 +59,7 @@ def result(
     `view` draws "fit", "maps", "cuts", "rates" or "angles", see the functions
     `plot_c2_fit`, `plot_c2_maps`, `plot_age_cuts`, `plot_rates` and `plot_angles`.
     """
-    two_time = any(d.get("metadata", {}).get("technique") == "xpcs" for d in res.data)
+    two_time = is_two_time(res)
     if view is not None:
         if not two_time or view not in _TWO_TIME:
             known = sorted(_TWO_TIME) if two_time else []

@@ -109,6 +109,10 @@ def plot_angles(result: Any, path: style.PathLike | None = None) -> Any:
         return style.finish(fig, path)
 
 
+MODEL = re.compile(r"(laminar_flow|static_isotropic) .*rate=(\w+)")
+"""How results name the models of two-time data."""
+
+
 class Rate(NamedTuple):
     """A rate over the frames: best or median curve and its 95 % band."""
 
@@ -136,8 +140,7 @@ def rate_curves(result: Any, n_draws: int = 400) -> dict[str, Rate]:
     """
     flow, options = _spelling(result)
     names = physical_names("laminar_flow" if flow else "static_isotropic")
-    coords = record(result)["coords"]
-    t, dt = jnp.asarray(coords["t"]), jnp.asarray(coords["dt"])
+    t, dt = _frames(result)
     kinds: dict[str, tuple[Callable, tuple[str, ...]]] = {
         "transport": (transport_coefficient, names[:3])
     }
@@ -154,13 +157,30 @@ def rate_curves(result: Any, n_draws: int = 400) -> dict[str, Rate]:
     return out
 
 
+def _frames(result: Any) -> tuple[Any, Any]:
+    """(times, step): the model has them also where the data are only streamed."""
+    model: Any = getattr(getattr(result, "problem", None), "model", None)
+    if hasattr(model, "t") and hasattr(model, "dt"):
+        return jnp.asarray(model.t), jnp.asarray(model.dt)
+    coords = record(result)["coords"]
+    return jnp.asarray(coords["t"]), jnp.asarray(coords["dt"])
+
+
+def is_two_time(result: Any) -> bool:
+    """Whether a result is of two-time data, kept with it or not."""
+    if any(d.get("metadata", {}).get("technique") == "xpcs" for d in result.data):
+        return True
+    name = str(result.provenance.get("model", ""))
+    return not any("y" in d for d in result.data) and MODEL.match(name) is not None
+
+
 def _spelling(result: Any) -> tuple[bool, dict[str, str]]:
     """(whether it flows, spelling and floor of the rates)."""
     model: Any = getattr(getattr(result, "problem", None), "model", None)
     if hasattr(model, "flow") and hasattr(model, "rate"):
         return bool(model.flow), {"rate": model.rate, "floor": model.floor}
     name = str(result.provenance.get("model", ""))
-    found = re.match(r"(laminar_flow|static_isotropic) .*rate=(\w+)", name)
+    found = MODEL.match(name)
     if not found:
         raise ModelError(f"the model {name!r} has no transport coefficient")
     return found[1] == "laminar_flow", {"rate": found[2]}

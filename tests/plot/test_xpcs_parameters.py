@@ -68,6 +68,18 @@ def test_a_fit_without_its_problem_has_the_same_bands(flow):
         np.testing.assert_allclose(rate_curves(alone)[kind], rate, rtol=1e-12)
 
 
+def test_rates_need_no_data_where_the_model_is_there(flow):
+    """As of data that were streamed from a file."""
+    streamed = dataclasses.replace(flow, data=[{"sha256": "0", "shape": (3, 190)}])
+    for kind, rate in rate_curves(flow).items():
+        np.testing.assert_array_equal(rate_curves(streamed)[kind], rate)
+    assert len(streamed.plot(view="rates").axes) == 2
+    with pytest.raises(DataError, match="only checksums"):
+        streamed.plot(view="maps")
+    with pytest.raises(DataError, match="only checksums"):
+        streamed.plot()
+
+
 def test_bands_end_at_the_floor_of_the_rates(flow):
     wide = dataclasses.replace(flow, cov=1e8 * flow.cov)
     assert rate_curves(wide)["shear"].low.min() == 1e-10
