@@ -62,8 +62,17 @@ def analyse(
         draw("result", post, folder, "posterior.png")
         draw("trace", post, folder, "trace.png")
         if best is None:
-            draw("fit", post, folder, "fit.png")
+            kind, options = fit_figure(post)
+            draw(kind, post, folder, "fit.png", **options)
     return best, post
+
+
+def fit_figure(result: FitResult | SampleResult) -> tuple[str, dict[str, Any]]:
+    """Function of `jaxscatter.plot` that draws data and fit, and its options."""
+    two_time = any(
+        d.get("metadata", {}).get("technique") == "xpcs" for d in result.data
+    )
+    return ("result", {"view": "fit"}) if two_time else ("fit", {})
 
 
 def fitted(
@@ -142,7 +151,7 @@ def headline(best: FitResult | None, post: SampleResult | None) -> str:
         lines += [
             "",
             f"chi2     {s['chi2']:.1f} for {s['n_valid']:.0f} points, reduced "
-            f"{s['red_chi2']:.3f}",
+            f"{s['red_chi2']:.4g}{', to which errors are scaled' if best.scaled else ''}",
             f"fit      {'' if best.success else 'NOT CONVERGED: '}{best.message}",
             *_optima(best),
         ]

@@ -19,6 +19,7 @@ from ..infer.report import columns
 from ..io import nxspe
 from ..io.two_time_look import two_time_contents
 from ..problem import ParameterSet
+from .analysis import fit_figure
 from .output import keep_compiled
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -196,14 +197,15 @@ def plot(options: argparse.Namespace) -> int:
     folder = pathlib.Path(options.output) if options.output else path.parent
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder}: is a file; expected a folder")
-    kinds: dict[str, Any] = {"": figures.fit}
+    kinds: dict[str, tuple[str, dict[str, Any]]] = {"": fit_figure(result)}
     if result.kind == "sample":
-        kinds = {"": figures.corner, "_trace": figures.trace, "_fit": figures.fit}
-    for tag, draw in kinds.items():
+        fit = kinds[""]
+        kinds = {"": ("corner", {}), "_trace": ("trace", {}), "_fit": fit}
+    for tag, (kind, how) in kinds.items():
         target = folder / f"{path.stem}{tag}.png"
         partial = folder / f".{path.stem}{tag}.{secrets.token_hex(4)}.partial.png"
         try:
-            figure = draw(result)
+            figure = getattr(figures, kind)(result, **how)
             folder.mkdir(parents=True, exist_ok=True)
             figure.savefig(partial, dpi=150)
             os.replace(partial, target)

@@ -35,6 +35,12 @@ def test_headline_of_a_fit_alone_has_no_empty_columns(results):
     assert "chi2 " in text
 
 
+def test_headline_says_where_errors_follow_the_scatter(results):
+    scaled = dataclasses.replace(results[0], scaled=True)
+    assert "to which errors are scaled" in analysis.headline(scaled, None)
+    assert "scaled" not in analysis.headline(results[0], None)
+
+
 def test_headline_of_a_posterior_alone_has_the_verdict(results):
     text = analysis.headline(None, results[1])
     assert "sampler  " in text

@@ -264,6 +264,30 @@ def test_run_of_two_time_data_writes_and_finds_the_truth(cli, at_rest):
         assert said in text, said
 
 
+def test_plot_of_two_time_results_draws_matrices(cli, at_rest, tmp_path, monkeypatch):
+    """Three maps per angle and two scales; the curves of other data are one panel."""
+    import matplotlib.figure
+
+    seen = []
+    before = matplotlib.figure.Figure.savefig
+
+    def saved(figure, *arguments, **options):
+        seen.append(
+            sum(len(axes.images) + len(axes.collections) for axes in figure.axes)
+        )
+        return before(figure, *arguments, **options)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", saved)
+    cli("run", at_rest / "job.yaml", "-o", tmp_path / "results")
+    seen.clear()
+    for name, made in (("fit", 1), ("posterior", 3)):
+        code, out, err = cli("plot", tmp_path / "results" / f"{name}.h5")
+        assert (code, err) == (0, "")
+        assert len(out.splitlines()) == made
+    assert seen[0] >= 6
+    assert seen[-1] >= 6
+
+
 def test_run_of_a_homodyne_configuration_writes_its_folders_too(cli, at_rest):
     code, _, err = cli("run", at_rest / "theirs.yaml")
     assert code == 0, err
