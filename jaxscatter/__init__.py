@@ -35,6 +35,8 @@ _NAMES = {
     "ParameterSet": "problem",
     "Problem": "problem",
     "enable_cache": "infer",
+    "initialize": "infer",
+    "shard": "infer",
     "fit": "infer",
     "laplace": "infer",
     "load_result": "infer",
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
     from . import examples, infer, io, numerics, plot, problem, qens, xpcs
     from .infer import (
         enable_cache,
+        initialize,
+        shard,
         fit,
         laplace,
         load_result,
@@ -76,6 +80,8 @@ __all__ = [
     "ParameterSet",
     "Problem",
     "enable_cache",
+    "initialize",
+    "shard",
     "examples",
     "fit",
     "infer",

@@ -1,6 +1,8 @@
 """Fits, posteriors, diagnostics and results; knows a Problem, no technique."""
 
 from .devices import enable_cache as enable_cache
+from .devices import initialize as initialize
+from .devices import shard as shard
 from .files import load_result as load_result
 from .files import save as save
 from .least_squares import fit as fit

@@ -1,9 +1,15 @@
-"""Devices and the compilation cache."""
+"""Many devices, many processes, and the compilation cache."""
 
 import os
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import jax
+from jax.sharding import AxisType, Mesh
+
+from ..errors import DataError, DeviceError
+from ..problem import Problem
 
 
 def enable_cache(folder: str | os.PathLike | None = None) -> pathlib.Path:
@@ -21,3 +27,54 @@ def enable_cache(folder: str | os.PathLike | None = None) -> pathlib.Path:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
     return path
+
+
+def shard(problem: Problem, devices: Sequence[Any] | None = None) -> Problem:
+    """The problem with its points spread over devices, for any verb.
+
+    Every device sums its own points and one `psum` joins the sums, so results are those
+    of one device to rounding. Sampling runs its chains vectorised, each step on all
+    devices. With several processes (`initialize`) every process holds the same problem
+    and keeps the points of its own devices only; all must run the same program.
+
+    Args:
+        problem: its data in memory.
+        devices: default all, of all processes.
+
+    Raises:
+        DataError: the data are streamed from a file.
+        DeviceError: no device.
+    """
+    if problem.data.streamed:
+        raise DataError("streamed data stay on one device; load them to shard them")
+    devices = jax.devices() if devices is None else list(devices)
+    if not devices:
+        raise DeviceError("no device to spread the points over")
+    mesh: Mesh = jax.make_mesh(
+        (len(devices),), ("data",), devices=devices, axis_types=(AxisType.Auto,)
+    )
+    return problem.with_(mesh=mesh)
+
+
+def initialize(coordinator: str, processes: int, index: int) -> None:
+    """Join the processes of one run; call it before anything touches a device.
+
+    Args:
+        coordinator: "host:port" of process 0.
+        processes: how many there are.
+        index: number of this one, from 0.
+
+    Raises:
+        DeviceError: an index out of range, or no connection.
+    """
+    if not 0 <= index < processes:
+        raise DeviceError(f"index is {index}; expected 0 to {processes - 1}")
+    if jax.config.jax_platforms in (None, "", "cpu"):
+        jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    try:
+        jax.distributed.initialize(coordinator, processes, index)
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DeviceError(
+            f"process {index} of {processes} cannot join {coordinator}: {reason}"
+        ) from error

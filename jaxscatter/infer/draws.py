@@ -117,7 +117,7 @@ def collect(
                     f"bounds, which linear mode {mode!r} ignores",
                 )
     pick = np.linspace(0, len(flat) - 1, min(200, len(flat))).astype(int)
-    record = data_record(problem, np.asarray(problem.data.y)[:, : problem.n_points])
+    record = data_record(problem, problem.given.y)
     if problem.data.y.size * len(pick) < 2e7:
         curves = np.asarray(_curves(problem, flat[pick], a[pick]))
         low, middle, high = np.quantile(curves, [0.025, 0.5, 0.975], axis=0)

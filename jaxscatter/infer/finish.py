@@ -40,11 +40,11 @@ def _end(objective: Objective, x: jax.Array) -> Any:
         "solution": solution,
         "blocks": blocks,
         "response": response,
-        "fit": problem.predict(x),
-        # with variances that have parameters the cost holds log terms too
+        "fit": problem.predict(x) if problem.pointwise else None,
+        # the cost may hold log terms, or be robust
         "chi2": (
-            jnp.sum(jnp.square(problem.residuals(x)))
-            if problem.log_terms
+            problem.chi2(x)
+            if problem.log_terms or problem.likelihood.robust
             else 2 * triple.cost
         ),
     }
@@ -62,22 +62,16 @@ def amplitude_labels(problem: Problem) -> list[tuple[str, str]]:
 
 def data_record(problem: Problem, fit: Any) -> dict[str, Any]:
     """Dataset with its fitted curve, as results keep and plot it."""
-    data = problem.data
-
-    def given(array: Any, dims: tuple) -> np.ndarray:
-        """Without the points that fill the last chunk."""
-        keep = [slice(problem.n_points if d == "point" else None) for d in dims]
-        return np.asarray(np.asarray(array)[tuple(keep)])  # of numbers too
-
-    both = ("group", "point")
-    axes = dict(data.dims)
+    data = problem.given
+    if not problem.pointwise:
+        return {"sha256": {}, "shape": (data.n_groups, problem.n_points)}
     return {
-        "y": given(data.y, both),
-        "sigma": given(data.sigma, both),
-        "mask": given(data.mask, both) > 0,
+        "y": np.asarray(data.y),
+        "sigma": np.asarray(data.sigma),
+        "mask": np.asarray(data.mask) > 0,
         "fit": np.asarray(fit),
-        "coords": {k: given(v, axes[k]) for k, v in data.coords.items()},
-        "dims": axes,
+        "coords": {k: np.asarray(v) for k, v in data.coords.items()},
+        "dims": dict(data.dims),
         "units": dict(data.units),
         "metadata": dict(data.metadata),
     }
@@ -206,7 +200,7 @@ def finish(
     x = jnp.asarray(x, float)
     end = _end(objective, x)
     labels = problem.parameters.labels
-    data = problem.data
+    data = problem.given
     n = data.n_valid
     noise = problem.likelihood.noise
     if scale_covariance is None:

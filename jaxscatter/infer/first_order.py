@@ -40,7 +40,7 @@ class Walk(eqx.Module):
 
 def _loss(objective: Objective, u: Array, cost: Any = None) -> Array:
     x, _ = objective.problem.coordinates.to_x(u)
-    points = jnp.sum(objective.problem.data.mask)
+    points = objective.problem.data.count
     return (cost or objective.cost)(x) / jnp.maximum(points, 1.0)
 
 

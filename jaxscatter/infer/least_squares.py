@@ -1,5 +1,6 @@
 """`fit`: bounded least squares through the trust region, scipy or optax."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,7 +85,7 @@ def start_state(
     objective: Objective, limits: Box, x: Array, options: tr.Options
 ) -> tr.State:
     """Trust-region state at x; call under jit."""
-    n = jnp.sum(objective.problem.data.mask)
+    n = objective.problem.data.count
     return tr.start(
         objective.normal,
         x,
@@ -108,7 +109,7 @@ def advance_state(
         limits.lo,
         limits.hi,
         limits.scale,
-        jnp.sum(objective.problem.data.mask),
+        objective.problem.data.count,
         options,
         exact=objective.exact,
         trials=trials,
@@ -167,9 +168,9 @@ def fit(
     start: Any = None,
     *,
     max_trials: int = 200,
-    ftol: float = 1e-10,
-    gtol: float = 1e-8,
-    xtol: float = 1e-12,
+    ftol: float | None = None,
+    gtol: float | None = None,
+    xtol: float | None = None,
     scale_covariance: bool | None = None,
     seed: int = 0,
     progress: bool | Callback = False,
@@ -186,9 +187,10 @@ def fit(
             "adamw" or an optax `GradientTransformation` (see `first_order`).
         start: mapping of names, vector, or earlier result; default the start values.
         max_trials: of the trust region.
-        ftol: relative change of the cost.
-        gtol: relative size of the projected gradient.
-        xtol: length of a step in the parameters' scales.
+        ftol: relative change of the cost, default 1e-10.
+        gtol: relative size of the projected gradient, default 1e-8.
+        xtol: length of a step in the parameters' scales, default 1e-12. With
+            precision="mixed" the three defaults are 1e-6, 1e-4 and 1e-7.
         scale_covariance: multiply by the reduced chi2; default only if the data have no
             errors of their own.
         seed: for minibatches.
@@ -224,7 +226,13 @@ def fit(
         from .host import fit_host
 
         return fit_host(objective, method, x0, **common)
-    settings = tr.Options(ftol, gtol, xtol, max_trials)
+    usual = tr.Options(max_trials=max_trials)
+    if problem.precision == "mixed":
+        usual = tr.Options.single(max_trials)
+    given = {"ftol": ftol, "gtol": gtol, "xtol": xtol}
+    settings = dataclasses.replace(
+        usual, **{k: v for k, v in given.items() if v is not None}
+    )
     return run_trust_region(objective, x0, settings, throw=throw, method="tr", **common)
 
 

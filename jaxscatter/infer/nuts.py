@@ -195,6 +195,8 @@ def _gradient(problem: Problem, x: Array, mode: str) -> Any:
 
 def _choose(problem: Problem, x: Array, mode: str, chains: int) -> str:
     """Chain method by devices and by the time of one gradient."""
+    if problem.mesh is not None:
+        return "vectorized"  # the devices share the points
     if jax.local_device_count() >= chains > 1:
         return "parallel"
     if problem.data.y.size > 1e5:
@@ -245,6 +247,11 @@ def run_nuts(
         raise SamplingError(
             f"chain_method {method!r} is not known; expected 'vectorized', 'parallel' "
             "or 'sequential'"
+        )
+    if method == "parallel" and problem.mesh is not None:
+        raise SamplingError(
+            "the points of this problem are spread over the devices; chains on devices "
+            "of their own need the problem before js.shard"
         )
     if method == "parallel" and jax.local_device_count() < chains:
         raise SamplingError(

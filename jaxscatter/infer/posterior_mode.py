@@ -65,7 +65,7 @@ def map_fit(
     if linear == "marginal":
         linear = integrated_mode(problem)
     if problem.linear:
-        marginal.check_mode(linear, problem.linear, problem.likelihood.noise)
+        marginal.check_mode(linear, problem.linear, problem.likelihood.kind)
     objective = make_objective(problem, prior=True, linear=linear)
     # With a marginal cost H is approximate, so a full Newton step says less.
     return run_trust_region(

@@ -1,8 +1,10 @@
 """Providers of the triple (H, g, cost): what a solver sees of a problem.
 
-Dense holds all points at once, streamed one chunk at a time; both run the same pass
-(`jaxscatter.problem.sums`) and agree to 1e-10. `streamed` picks the chunk from a memory
-budget; `automatic` streams only what would not fit.
+Dense holds all points at once, streamed one chunk at a time, sharded gives each device
+its own points; all run the same passes (`jaxscatter.problem.passes`) and agree to
+1e-10. `streamed` picks the chunk from a memory budget; `automatic` streams only what
+would not fit; `shard` (in `devices`) spreads a problem over a mesh. A model's own
+`normal_block` needs no choice: it goes block by block.
 """
 
 import math
@@ -12,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..problem import Problem
+from ..problem import Problem, passes
 from ..problem.problem import Normal
 
 DENSE_LIMIT = 2e7
@@ -34,7 +36,7 @@ def streamed(problem: Problem, numbers: float | int = DENSE_LIMIT / 4) -> Proble
 
 def automatic(problem: Problem) -> Problem:
     """The problem as it is if its Jacobian fits, else streamed."""
-    if problem.chunk is not None:
+    if problem.chunk is not None or passes.has_blocks(problem):
         return problem
     size = problem.data.n_groups * problem.data.n_points * tangent_count(problem)
     return problem if size < DENSE_LIMIT else streamed(problem, DENSE_LIMIT / 4)
@@ -103,7 +105,7 @@ class Objective(eqx.Module):
 
     @property
     def _count(self) -> Float[Array, ""]:
-        points = jnp.sum(self.problem.data.mask)
+        points = self.problem.data.count
         if self.linear != "flat":
             return points
         groups = self.problem.data.n_groups

@@ -127,7 +127,7 @@ def sample(
         problem = problem.with_(explicit=True)
         mode = "profile"
     if problem.linear:
-        marginal.check_mode(mode, problem.linear, problem.likelihood.noise)
+        marginal.check_mode(mode, problem.linear, problem.likelihood.kind)
     improper = problem.parameters.improper()
     if improper and not allow_improper:
         raise PriorError(

@@ -80,7 +80,7 @@ class _Table(NamedTuple):
     phi: np.ndarray
     names: list[Any]
     shapes: list[tuple[int, ...]]
-    read: Callable[[int, slice], np.ndarray]
+    read: Callable[[int, slice, slice], np.ndarray]
     half: bool
     t: np.ndarray | None  # of all frames, where the layout stores it
     dt: float | None
@@ -226,8 +226,8 @@ def _members(
         found = f"{len(names)} matrices in {group.name}, {q.size} Q, {phi.size} phi"
         raise DataError(f"{found}: expected as many of each")
 
-    def read(row: int, frames: slice) -> np.ndarray:
-        return _numbers(group[names[row]], (frames, frames))
+    def read(row: int, down: slice, right: slice) -> np.ndarray:
+        return _numbers(group[names[row]], (down, right))
 
     shapes = [getattr(group[name], "shape", ()) for name in names]
     return _Table(layout, q, phi, names, shapes, read, True, None, *dt)
@@ -256,8 +256,8 @@ def _stack(file: Any, layout: str, keys: tuple[str, ...]) -> _Table:
         if not np.array_equal(other, t):
             raise DataError(f"t1 {t.shape} and t2 {other.shape}: expected one grid")
 
-    def read(row: int, frames: slice) -> np.ndarray:
-        return _numbers(c2, (row, frames, frames))
+    def read(row: int, down: slice, right: slice) -> np.ndarray:
+        return _numbers(c2, (row, down, right))
 
     names, shapes = list(range(len(c2))), [c2.shape[1:]] * len(c2)
     return _Table(layout, q, phi, names, shapes, read, False, t, None, f"no {t_key}")
@@ -363,7 +363,7 @@ def _matrix(
     table: _Table, row: int, frames: slice, marked: dict[str, list[Any]]
 ) -> np.ndarray:
     """One full matrix."""
-    c2, name = table.read(row, frames), table.names[row]
+    c2, name = table.read(row, frames, frames), table.names[row]
     if not table.half:
         if not symmetric_within_noise(c2):
             marked.setdefault("not symmetric beyond their noise", []).append(name)

@@ -6,6 +6,8 @@ from .coordinates import Coordinates as Coordinates
 from .dataset import Dataset as Dataset
 from .likelihood import Gaussian as Gaussian
 from .model import AbstractModel as AbstractModel
+from .model import Arrangement as Arrangement
+from .model import BlockSums as BlockSums
 from .model import FunctionModel as FunctionModel
 from .model import SamplingCoordinates as SamplingCoordinates
 from .model import model as model
@@ -13,3 +15,4 @@ from .parameter import Parameter as Parameter
 from .parameter import ParameterSet as ParameterSet
 from .problem import Normal as Normal
 from .problem import Problem as Problem
+from .streamed import StreamedDataset as StreamedDataset

@@ -79,10 +79,11 @@ def declared(amplitudes: Sequence[Amplitude | str]) -> tuple[Amplitude, ...]:
     if len(out) > 6:
         raise ModelError(f"{len(out)} amplitudes per group; at most 6 are solved")
     shared = [a for a in out if a.shared]
-    if len(shared) > 1 and any(a.constrained for a in shared):
+    mixed = 1 < len(shared) < len(out)
+    if mixed and any(a.constrained for a in shared):
         raise ModelError(
-            f"shared amplitudes {[a.name for a in shared]} have bounds; only a single "
-            "shared amplitude may be bounded"
+            f"shared amplitudes {[a.name for a in shared]} have bounds; beside local "
+            "amplitudes only a single shared one may be bounded"
         )
     return out
 
@@ -348,9 +349,10 @@ def _active(
 ) -> tuple[Float[Array, " s"], Float[Array, "g l"]]:
     """States of the constrained minimum.
 
-    Without shared amplitudes: enumeration per group. With them, φ(s), the cost
-    minimised over the local ones, is convex and piecewise quadratic: Newton steps on
-    its pieces with a line search, which end once the pieces no longer change.
+    Without shared amplitudes: enumeration per group; with shared ones only: the same
+    on their own block. With both, φ(s), the cost minimised over the local ones, is
+    convex and piecewise quadratic: Newton steps on its pieces with a line search, which
+    end once the pieces no longer change.
     """
     s, el = split(amplitudes)
     states = _states(amplitudes, el)
@@ -366,6 +368,10 @@ def _active(
 
     low = np.array([amplitudes[i].lower for i in s])
     high = np.array([amplitudes[i].upper for i in s])
+    if len(el) == 0:
+        own = _bound_values(amplitudes, s), np.stack([low, high], axis=1)
+        state, _, _ = _local_best(arr.ss, arr.hs, _states(amplitudes, s), *own)
+        return state, jnp.zeros((arr.hl.shape[0], 0))
     diagonal = jnp.diagonal(arr.ss)
     root = jnp.sqrt(jnp.where(diagonal > 0, diagonal, 1.0))
 

@@ -15,14 +15,14 @@ from .parameter import ParameterSet
 class Coordinates(eqx.Module):
     """Bijection u -> x of a problem with its log Jacobian.
 
-    A group of `SamplingCoordinates` with a fixed, tied or local member falls back to
-    its named parameters.
+    A group of `SamplingCoordinates` with a fixed, tied or local member, or with one
+    that an earlier group has taken, falls back to its named parameters.
     """
 
     lo: Float[Array, " p"]
     hi: Float[Array, " p"]
     kinds: tuple[str, ...] = eqx.field(static=True)
-    groups: tuple[SamplingCoordinates, ...] = eqx.field(static=True)
+    groups: tuple[SamplingCoordinates, ...]
     index: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
     def __init__(
@@ -37,6 +37,7 @@ class Coordinates(eqx.Module):
                 n in slices
                 and np.ndim(parameters[n].value) == 0
                 and not priors.is_log_uniform(parameters[n].prior)
+                and not any(n in other.names for other in groups)
                 for n in group.names
             )
             if not usable:
@@ -59,8 +60,8 @@ class Coordinates(eqx.Module):
         x, total = z, jnp.sum(slope)
         for group, at in zip(self.groups, self.index, strict=True):
             part = z[np.array(at)]
-            jacobian = jax.jacfwd(group.to_x)(part)
-            x = x.at[np.array(at)].set(group.to_x(part))
+            jacobian = jax.jacfwd(group.to_x)(part, *group.arguments)
+            x = x.at[np.array(at)].set(group.to_x(part, *group.arguments))
             total = total + jnp.linalg.slogdet(jacobian)[1]
         return x, total
 
@@ -68,5 +69,6 @@ class Coordinates(eqx.Module):
         """Unconstrained u of x, moved inside the support first."""
         z = x
         for group, at in zip(self.groups, self.index, strict=True):
-            z = z.at[np.array(at)].set(group.to_z(x[np.array(at)]))
+            part = group.to_z(x[np.array(at)], *group.arguments)
+            z = z.at[np.array(at)].set(part)
         return transform.to_u(z, self.lo, self.hi, self.kinds)

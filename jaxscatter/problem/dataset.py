@@ -1,12 +1,14 @@
 """Measured points in groups, with errors, mask and coordinates."""
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import ArrayLike
+from jaxtyping import Array, ArrayLike, Float
 
 from ..errors import DataError, DataWarning
 from .static import Note
@@ -106,6 +108,22 @@ class Dataset(eqx.Module):
         return int(np.sum(np.asarray(self.mask)))
 
     @property
+    def count(self) -> Float[Array, ""]:
+        """Points that count, as a sum inside jit."""
+        return jnp.sum(jnp.asarray(self.mask), dtype=float)
+
+    @property
+    def log_sigma(self) -> Float[Array, ""]:
+        """½ Σ log 2πσ² over the points that count."""
+        log_var = jnp.log(2 * math.pi * jnp.square(jnp.asarray(self.sigma)))
+        return 0.5 * jnp.sum(jnp.asarray(self.mask) * log_var, dtype=float)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the points are read chunk by chunk; see `StreamedDataset`."""
+        return False
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """What came with the data: titles, file names, sources."""
         return self.note.content
@@ -135,25 +153,62 @@ class Dataset(eqx.Module):
         extra = -self.n_points % multiple
         if not extra:
             return self
-        axes = dict(self.dims)
+        order = np.concatenate([np.arange(self.n_points), np.full(extra, -1)])
+        return self.arranged(order)
 
-        def pad(array: Any, dims: Dims) -> np.ndarray:
-            if "point" not in dims:  # np.pad does not take numbers
-                return np.asarray(array)
-            width = [(0, extra if d == "point" else 0) for d in dims]
-            return np.pad(np.asarray(array), width, mode="edge")
+    def arranged(
+        self, order: np.ndarray, coords: Mapping[str, np.ndarray] | None = None
+    ) -> "Dataset":
+        """Copy with the points in another order, some left out, some of weight 0 added.
 
-        both = ("group", "point")
-        new = Dataset(
-            pad(self.y, both),
-            pad(self.sigma, both) if self.sigma_given else None,
-            np.pad(np.asarray(self.mask) > 0, ((0, 0), (0, extra))),
-            {k: pad(v, axes[k]) for k, v in self.coords.items()},
-            axes,
-            dict(self.units),
-            self.metadata,
-        )
+        Args:
+            order: position of each point among the present ones; -1 adds a point of
+                weight 0, which repeats the last point's values.
+            coords: coordinates along the new points, instead of those taken over.
+        """
+        padding = order < 0
+        take = np.where(padding, self.n_points - 1, order)
+        new = object.__new__(Dataset)
+
+        def along(array: Any, dims: Dims) -> np.ndarray:
+            array = np.asarray(array)
+            return array.take(take, dims.index("point")) if "point" in dims else array
+
+        given, axes = dict(coords or {}), dict(self.dims)
+        values = {
+            "y": np.asarray(self.y)[:, take],
+            "sigma": np.asarray(self.sigma)[:, take],
+            "mask": np.asarray(self.mask)[:, take] * ~padding,
+            "coords": {k: along(v, axes[k]) for k, v in self.coords.items()} | given,
+            "dims": (
+                *((k, d) for k, d in self.dims if k not in given),
+                *((k, ("point",)) for k in given),
+            ),
+            "sigma_given": self.sigma_given,
+            "units": self.units,
+            "note": self.note,
+        }
+        for name, value in values.items():
+            object.__setattr__(new, name, value)
         return new
+
+    def lowered(self) -> "Dataset":
+        """Copy stored in single precision."""
+
+        def low(v: Any) -> Any:
+            v = np.asarray(v)
+            return v.astype(np.float32) if v.dtype.kind == "f" else v
+
+        return eqx.tree_at(
+            lambda d: (d.y, d.sigma, d.mask, d.coords),
+            self,
+            (
+                low(self.y),
+                low(self.sigma),
+                low(self.mask),
+                {k: low(v) for k, v in self.coords.items()},
+            ),
+        )
 
     def group(self, index: int) -> dict[str, Any]:
         """Coordinates of one group, as the model's `columns` receives them."""

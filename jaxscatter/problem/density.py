@@ -9,15 +9,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from . import amplitudes as amp
-from . import marginal, sums
+from . import marginal, passes, sums
 from .amplitudes import Arrow
 
 
-def _log_normalisation(problem: Any) -> Float[Array, ""]:
-    """-½ Σ log 2πσ² over the valid points."""
-    data = problem.data
-    log_var = jnp.log(2 * math.pi * jnp.square(data.sigma))
-    return -0.5 * jnp.sum(data.mask * log_var)
+def _amplitudes(problem: Any, mode: str, at: Any, arr: Arrow) -> Array:
+    """Amplitudes at which the sums of `mode` are taken."""
+    if problem.likelihood.robust:
+        return passes.profile(problem, at).per_group(problem.linear)
+    point = marginal.evaluation_point(mode, problem.linear, arr)
+    return point.per_group(problem.linear)
 
 
 def count_integrated(problem: Any, mode: str, arr: Arrow) -> int:
@@ -29,11 +30,11 @@ def _assemble(
     problem: Any, mode: str, chi2: Array, log_v: Array, arr: Arrow, a: Array
 ) -> Float[Array, ""]:
     """Log L of the sums at the evaluation point of `mode`."""
-    total = _log_normalisation(problem) - log_v
+    total = -problem.data.log_sigma - log_v
     total = total + marginal.correction(mode, problem.linear, arr, a)
     if problem.likelihood.noise != "scale_marginal":
         return total - 0.5 * chi2
-    half = 0.5 * (jnp.sum(problem.data.mask) - count_integrated(problem, mode, arr))
+    half = 0.5 * (problem.data.count - count_integrated(problem, mode, arr))
     return (
         total
         + jax.scipy.special.gammaln(half)
@@ -45,10 +46,10 @@ def _assemble(
 @eqx.filter_custom_jvp
 def loglike(x: Array, *, problem: Any, mode: str) -> Array:
     """Log L at x, with its gradient from `loglike_and_gradient`."""
-    at = sums.point(problem, x, tangents=False)
-    arr = amp.arrow(problem.linear, *sums.gram(problem, at))
-    a = marginal.evaluation_point(mode, problem.linear, arr).per_group(problem.linear)
-    chi2, log_v = sums.misfit(problem, at, a)
+    at = passes.begin(problem, x, tangents=False)
+    arr = amp.arrow(problem.linear, *at.gram())
+    a = _amplitudes(problem, mode, at, arr)
+    chi2, log_v = at.misfit(a)
     return _assemble(problem, mode, jnp.sum(chi2), jnp.sum(log_v), arr, a)
 
 
@@ -67,19 +68,19 @@ def loglike_and_gradient(
     χ² and the amplitudes' penalty are stationary in a at the evaluation point, so their
     partial derivative at fixed a is the whole one; log|G| and P(a >= 0) bring ∂G, ∂h.
     """
-    at = sums.point(problem, x, tangents=True)
-    g, h = sums.gram(problem, at)
+    at = passes.begin(problem, x, tangents=True)
+    g, h = at.gram()
     arr = amp.arrow(problem.linear, g, h)
-    a = marginal.evaluation_point(mode, problem.linear, arr).per_group(problem.linear)
+    a = _amplitudes(problem, mode, at, arr)
     integrated = bool(problem.linear) and mode in ("flat", "gaussian", "nonnegative")
-    t = sums.tangent_sums(problem, at, a, marginal=integrated)
+    t = at.tangents(a, marginal=integrated)
     where = problem.layout
     chi2, log_v = jnp.sum(t.chi2), jnp.sum(t.log_v)
     value = _assemble(problem, mode, chi2, log_v, arr, a)
     factor = 1.0
     if problem.likelihood.noise == "scale_marginal":
         k = count_integrated(problem, mode, arr)
-        factor = (jnp.sum(problem.data.mask) - k) / chi2
+        factor = (problem.data.count - k) / chi2
     gradient = -factor * sums.scatter(where, t.slope, 1)
     if integrated:
 

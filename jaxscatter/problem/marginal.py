@@ -44,7 +44,7 @@ def default_mode(amplitudes: Sequence[Amplitude], noise: str) -> str:
     """
     if not amplitudes:
         return "profile"
-    if noise in ("jitter", "model"):
+    if noise in ("jitter", "model") or noise.startswith("loss="):
         return "explicit"
     if any(a.prior for a in amplitudes) and noise != "scale_marginal":
         return "gaussian"
@@ -56,7 +56,10 @@ def default_mode(amplitudes: Sequence[Amplitude], noise: str) -> str:
 
 
 def check_mode(mode: str, amplitudes: Sequence[Amplitude], noise: str) -> None:
-    """Raise `ModelError` where a mode has no closed form for these amplitudes."""
+    """Raise `ModelError` where a mode has no closed form for these amplitudes.
+
+    `noise` is the likelihood's `kind`.
+    """
     if mode not in MODES:
         raise ModelError(f"linear mode {mode!r} is not known; expected one of {MODES}")
     if mode in ("profile", "explicit"):
@@ -66,9 +69,9 @@ def check_mode(mode: str, amplitudes: Sequence[Amplitude], noise: str) -> None:
                 "cannot be profiled in closed form; use linear='explicit'"
             )
         return
-    if noise in ("jitter", "model"):
+    if noise in ("jitter", "model") or noise.startswith("loss="):
         raise ModelError(
-            f"noise={noise!r} leaves no closed form for linear={mode!r}; "
+            f"noise {noise!r} leaves no closed form for linear={mode!r}; "
             "use linear='explicit'"
         )
     if mode == "gaussian":

@@ -5,10 +5,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import ModelError
 from .amplitudes import Amplitude, declared
+from .dataset import Dataset
+from .likelihood import Gaussian
 from .parameter import Parameter, ParameterSet, Theta
 from .static import PureFunction
 
@@ -26,6 +31,8 @@ class SamplingCoordinates(eqx.Module):
         support: per z, (lo, hi) computed from the bounds by `support(lo, hi)`, both
             (m,) NumPy arrays, as two (m,) arrays.
         z_names: what the coordinates are called.
+        arguments: numbers given to `to_z` and `to_x` behind their vector, so that
+            others need no new compilation.
     """
 
     names: tuple[str, ...] = eqx.field(static=True)
@@ -33,6 +40,44 @@ class SamplingCoordinates(eqx.Module):
     to_x: PureFunction = eqx.field(static=True, converter=PureFunction)
     support: PureFunction = eqx.field(static=True, converter=PureFunction)
     z_names: tuple[str, ...] = eqx.field(static=True, default=())
+    arguments: tuple[Any, ...] = ()
+
+
+class BlockSums(eqx.Module):
+    """Sums of a block of points of one group about reference amplitudes a.
+
+    With r = y - A a and ∂_p A the derivative with respect to the model's
+    `block_parameters`; the last three are None where no derivatives were asked for.
+    """
+
+    gram: Float[Array, "k k"]
+    """AᵀWA"""
+    h: Float[Array, " k"]
+    """AᵀWr"""
+    chi2: Float[Array, ""]
+    """Σ W r², or Σ ρ(W r²)"""
+    side: Float[Array, "p k k"] | None = None
+    """(∂_p A)ᵀWA"""
+    d_h: Float[Array, "p k"] | None = None
+    """(∂_p A)ᵀWr"""
+    quad: Float[Array, "p k p k"] | None = None
+    """(∂_p A)ᵀW ∂_q A"""
+
+
+class Arrangement(eqx.Module):
+    """Order of the points that suits a model's `normal_block`.
+
+    Args:
+        order: position of each point among the given ones, -1 for a point of weight 0.
+        coords: the coordinates along the points in that order, padding included.
+        block: points one call of `normal_block` takes.
+        most: points of all groups that are held at once where `columns` is used.
+    """
+
+    order: np.ndarray
+    coords: dict[str, np.ndarray]
+    block: int
+    most: int = 1 << 21
 
 
 class AbstractModel(eqx.Module):
@@ -57,6 +102,63 @@ class AbstractModel(eqx.Module):
 
         Without amplitudes: (n, 1), taken with amplitude 1.
         """
+
+    def amplitude_values(self, theta: Theta, coords: dict[str, Any]) -> Array:
+        """Amplitudes (k,) of one group, where they are parameters."""
+        del coords
+        return jnp.stack([theta[a.name] for a in self.amplitudes])
+
+    @property
+    def own_amplitudes(self) -> bool:
+        """Whether `amplitude_values` come from parameters of the model's own table."""
+        return False
+
+    def arrangement(self, data: Dataset) -> Arrangement | None:
+        """Order of the points for `normal_block`, or None to leave them as given."""
+        del data
+
+    def lowered(self, prepared: Any) -> Any:
+        """What `columns` gets of `prepared` under mixed precision: float32."""
+
+        def low(v: Any) -> Any:
+            return v.astype(jnp.float32) if eqx.is_inexact_array(v) else v
+
+        return jax.tree.map(low, prepared)
+
+    @property
+    def block_parameters(self) -> tuple[str, ...]:
+        """Parameters `normal_block` takes derivatives for; none means no such block.
+
+        The columns depend on no others.
+        """
+        return ()
+
+    def normal_block(
+        self,
+        prepared: Any,
+        d_prepared: Any,
+        theta: Theta,
+        coords: dict[str, Any],
+        w: Float[Array, " n"],
+        y: Float[Array, " n"],
+        a: Float[Array, " k"],
+        likelihood: Gaussian,
+    ) -> BlockSums:
+        """The sums of one block in a way cheaper than through `columns`.
+
+        Args:
+            prepared: from `prepare`.
+            d_prepared: its derivatives, leading axis `block_parameters`; None asks for
+                the first three sums only.
+            theta: parameters by name.
+            coords: of the block, in the order of `arrangement`.
+            w: weights, 0 where a point does not count.
+            y: data; their dtype is the precision the model is wanted in.
+            a: reference amplitudes.
+            likelihood: its `loss_of` and `loss_weight` of W r² give χ² and the factor
+                on the weights in all sums.
+        """
+        raise NotImplementedError(f"{self.name} declares no normal_block")
 
     @property
     def name(self) -> str:

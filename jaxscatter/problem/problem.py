@@ -1,5 +1,6 @@
 """A model bound to data, noise and parameters: what every verb works on."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,11 +8,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, ArrayLike, Float
 
 from ..errors import DataError, ModelError, ParameterError
 from . import amplitudes as amp
-from . import density, marginal, sums
+from . import density, marginal, passes, sums
 from .amplitudes import Amplitude, Arrow, Solution
 from .coordinates import Coordinates
 from .dataset import Dataset
@@ -19,6 +21,9 @@ from .likelihood import Gaussian
 from .model import AbstractModel
 from .parameter import Parameter, ParameterSet, Theta
 from .static import Note
+from .streamed import StreamedDataset
+
+PRECISIONS = ("double", "mixed")
 
 
 class Normal(eqx.Module):
@@ -45,8 +50,14 @@ class Problem(eqx.Module):
         likelihood: noise model; known standard deviations by default.
         explicit: amplitudes as ordinary parameters, with these `Parameter`s by name or
             True for tables made from the declarations.
-        chunk: points of every group held at a time; None means all. Then `data` holds
-            points of weight 0 behind the `n_points` given ones.
+        chunk: points of every group held at a time; None means all.
+        precision: "double", or "mixed": data and model in float32, sums in float64;
+            for fits of very many points, see `infer`.
+        mesh: devices that share the points, see `js.shard`.
+
+    `data` holds the points as the passes take them: in the model's own order, with
+    points of weight 0 among them. `given` are the data as they came, and curves and
+    residuals are in their order.
         warnings: sentences every result of this problem repeats.
         linear_mode: how sampling treats the amplitudes; None follows their declaration.
 
@@ -55,28 +66,40 @@ class Problem(eqx.Module):
     """
 
     model: AbstractModel
-    data: Dataset
+    data: Any
     likelihood: Gaussian
     parameters: ParameterSet
     coordinates: Coordinates
     linear: tuple[Amplitude, ...]
+    pilot: Any
+    place: Any
     n_points: int = eqx.field(static=True)
     chunk: int | None = eqx.field(static=True)
+    block: int | None = eqx.field(static=True)
+    precision: str = eqx.field(static=True)
+    mesh: Any = eqx.field(static=True)
     linear_mode: str | None = eqx.field(static=True)
     note: Note = eqx.field(static=True)
 
     def __init__(
         self,
         model: AbstractModel,
-        data: Dataset,
+        data: Dataset | StreamedDataset,
         parameters: ParameterSet | Mapping[str, Any] | None = None,
         likelihood: Gaussian | None = None,
         explicit: bool | Mapping[str, Parameter] = False,
         chunk: int | None = None,
         warnings: tuple[str, ...] = (),
         linear_mode: str | None = None,
+        precision: str = "double",
+        mesh: Any = None,
     ):
+        if precision not in PRECISIONS:
+            raise ModelError(
+                f"precision {precision!r} is not known; expected one of {PRECISIONS}"
+            )
         likelihood = Gaussian() if likelihood is None else likelihood
+        given: Any = data
         table = model.parameters
         changes: dict[str, Any] = {}
         if isinstance(parameters, ParameterSet):
@@ -89,34 +112,41 @@ class Problem(eqx.Module):
                 )
         elif parameters is not None:
             changes = dict(parameters)
-        extra = likelihood.parameters(data)
+        extra = likelihood.parameters(given.pilot if given.streamed else given)
         table = table.extended(*(p for p in extra if p.name not in table))
-        if explicit and model.amplitudes:
-            given = explicit if isinstance(explicit, Mapping) else {}
-            table = table.extended(*_explicit_table(model, given, table))
+        explicit = True if model.own_amplitudes else explicit
+        if explicit and model.amplitudes and not model.own_amplitudes:
+            wanted = explicit if isinstance(explicit, Mapping) else {}
+            table = table.extended(*_explicit_table(model, wanted, table))
         table = _changed(table, changes)
-        given, self.n_points = data, data.n_points
-        if chunk is not None:
-            if chunk < 1:
-                raise DataError(f"chunk is {chunk}; expected at least one point")
-            data = data.padded(chunk) if chunk < data.n_points else data
+        self.n_points = given.n_given if given.streamed else given.n_points
+        if chunk is not None and chunk < 1:
+            raise DataError(f"chunk is {chunk}; expected at least one point")
+        arranged = _arranged(model, given, chunk, mesh)
+        data, self.place, self.block, self.chunk = arranged
+        self.pilot = None if self.block is None else _pilot(given)
+        if precision == "mixed":
+            data = data if data.streamed else data.lowered()
+            self.pilot = None if self.pilot is None else self.pilot.lowered()
+        self.precision, self.mesh = precision, mesh
         spread = table.spread(data.n_groups)
         self.coordinates = Coordinates(spread, model.sampling_coordinates)
         self.model, self.likelihood = _as_arrays(model), likelihood
-        self.data, self.parameters = _as_arrays(data), _as_arrays(spread)
+        self.data, self.parameters = _placed(data, mesh), _as_arrays(spread)
+        self.pilot = _as_arrays(self.pilot)
         self.linear = () if explicit else model.amplitudes
-        self.chunk = chunk if chunk is not None and chunk < given.n_points else None
         self.linear_mode = linear_mode
         self.note = Note(
             {
                 "warnings": tuple(warnings),
+                "chunk": chunk,
                 "arguments": (model, given, table, likelihood, explicit),
             }
         )
         if self.linear:
-            marginal.check_mode("profile", self.linear, likelihood.noise)
+            marginal.check_mode("profile", self.linear, likelihood.kind)
             if linear_mode is not None:
-                marginal.check_mode(linear_mode, self.linear, likelihood.noise)
+                marginal.check_mode(linear_mode, self.linear, likelihood.kind)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -144,7 +174,7 @@ class Problem(eqx.Module):
         if self.linear and self.linear_mode is not None:
             return self.linear_mode
         return (
-            marginal.default_mode(self.linear, self.likelihood.noise)
+            marginal.default_mode(self.linear, self.likelihood.kind)
             if self.linear
             else "profile"
         )
@@ -158,7 +188,8 @@ class Problem(eqx.Module):
         model, data, table, likelihood, explicit = self.note.content["arguments"]
         keep = set(table.names)
         if "likelihood" in changes:
-            keep -= {p.name for p in likelihood.parameters(data)}
+            some = data.pilot if data.streamed else data
+            keep -= {p.name for p in likelihood.parameters(some)}
         if explicit and changes.get("explicit", True) is not True:
             keep -= {a.name for a in model.amplitudes}
         wanted = changes.get("model", model).parameters
@@ -174,9 +205,11 @@ class Problem(eqx.Module):
             ),
             "likelihood": likelihood,
             "explicit": explicit,
-            "chunk": self.chunk,
+            "chunk": self.note.content["chunk"],
             "warnings": self.warnings,
             "linear_mode": self.linear_mode,
+            "precision": self.precision,
+            "mesh": self.mesh,
         }
         if not isinstance(changes.get("parameters"), Mapping):
             return Problem(**{**now, **changes})
@@ -191,40 +224,43 @@ class Problem(eqx.Module):
 
     def solution(self, x: Float[Array, " p"]) -> Solution:
         """Amplitudes at x within their declared bounds."""
-        at = sums.point(self, x, tangents=False)
-        return amp.solve(self.linear, amp.arrow(self.linear, *sums.gram(self, at)))
+        return passes.profile(self, passes.begin(self, x, tangents=False))
 
     def amplitudes(self, x: Float[Array, " p"]) -> Float[Array, "g k"]:
         """Amplitudes of each group at x: solved for, or the explicit ones."""
         if self.linear:
             return self.solution(x).per_group(self.linear)
-        theta = self.parameters.unpack(x)
         groups = self.data.n_groups
-        values = [
-            jnp.broadcast_to(theta[a.name], (groups,)) for a in self.model.amplitudes
-        ]
-        return jnp.stack(values, axis=1) if values else jnp.zeros((groups, 0))
+        if not self.model.amplitudes:
+            return jnp.zeros((groups, 0))
+        where = self.layout
+        return passes.values(self, x[where.at_shared], x[where.at_local])
 
     def arrow(self, x: Float[Array, " p"]) -> Arrow:
         """G and h of the amplitudes at x."""
-        at = sums.point(self, x, tangents=False)
-        return amp.arrow(self.linear, *sums.gram(self, at))
+        return amp.arrow(self.linear, *passes.begin(self, x, False).gram())
 
     def noise_scale(self, x: Float[Array, " p"], mode: str) -> tuple[Array, Array]:
         """χ² at the amplitudes of `mode` and the degrees of freedom it leaves."""
-        at = sums.point(self, x, tangents=False)
-        arr = amp.arrow(self.linear, *sums.gram(self, at))
+        at = passes.begin(self, x, tangents=False)
+        arr = amp.arrow(self.linear, *at.gram())
         a = marginal.evaluation_point(mode, self.linear, arr).per_group(self.linear)
-        chi2 = jnp.sum(sums.misfit(self, at, a)[0])
-        return chi2, jnp.sum(self.data.mask) - density.count_integrated(self, mode, arr)
+        chi2 = jnp.sum(at.misfit(a)[0])
+        return chi2, self.data.count - density.count_integrated(self, mode, arr)
 
     def cost(self, x: Float[Array, " p"]) -> Float[Array, ""]:
         """½χ² at the best amplitudes, plus ½ Σ log(v/σ²) if v has parameters."""
-        at = sums.point(self, x, tangents=False)
-        arr = amp.arrow(self.linear, *sums.gram(self, at))
-        a = amp.solve(self.linear, arr).per_group(self.linear)
-        chi2, log_v = sums.misfit(self, at, a)
+        at = passes.begin(self, x, tangents=False)
+        chi2, log_v = at.misfit(passes.profile(self, at).per_group(self.linear))
         return 0.5 * jnp.sum(chi2) + jnp.sum(log_v)
+
+    def chi2(self, x: Float[Array, " p"]) -> Float[Array, ""]:
+        """Σ (y - μ)²/v at the best amplitudes, whatever the loss."""
+        at = passes.begin(self, x, tangents=False)
+        a = passes.profile(self, at).per_group(self.linear)
+        if self.likelihood.robust:
+            at = passes.begin(self._copied(likelihood=Gaussian()), x, tangents=False)
+        return jnp.sum(at.misfit(a)[0])
 
     def normal(self, x: Float[Array, " p"]) -> Normal:
         """(H, g, cost) with the amplitudes projected out, Kaufman's form.
@@ -232,11 +268,9 @@ class Problem(eqx.Module):
         H = M - Nᵀ G⁻¹ N over free amplitudes. Where the projection leaves no more than
         rounding, H_ii <= 1e-12 M_ii, row, column and gradient become exactly 0.
         """
-        at = sums.point(self, x, tangents=True)
-        arr = amp.arrow(self.linear, *sums.gram(self, at))
-        solution = amp.solve(self.linear, arr)
-        a = solution.per_group(self.linear)
-        t = sums.tangent_sums(self, at, a, marginal=False)
+        at = passes.begin(self, x, tangents=True)
+        solution = passes.profile(self, at)
+        t = at.tangents(solution.per_group(self.linear), marginal=False)
         where = self.layout
         m = sums.scatter(where, t.m, 2)
         g = sums.scatter(where, t.slope, 1)
@@ -252,10 +286,9 @@ class Problem(eqx.Module):
 
     def border(self, x: Float[Array, " p"]) -> tuple[Solution, Float[Array, "g k p"]]:
         """Solved amplitudes and N = AᵀWJ per group, for joint covariances."""
-        at = sums.point(self, x, tangents=True)
-        arr = amp.arrow(self.linear, *sums.gram(self, at))
-        solution = amp.solve(self.linear, arr)
-        t = sums.tangent_sums(self, at, solution.per_group(self.linear), False)
+        at = passes.begin(self, x, tangents=True)
+        solution = passes.profile(self, at)
+        t = at.tangents(solution.per_group(self.linear), marginal=False)
         n = sums.spread(self.layout, t.n)
         return solution, n * solution.free_per_group(self.linear)[:, :, None]
 
@@ -270,15 +303,48 @@ class Problem(eqx.Module):
         prepared = eqx.combine(at.dynamic, at.static)
 
         def group(y, sigma, mask, coords, fixed, xl, a):
-            columns, theta = sums._columns(
+            columns, theta = sums.columns_of(
                 self, prepared, at.xs, xl, coords, fixed, y.size
             )
-            mu = sums._mean(self, columns, theta, a)
+            mu = sums.mean_of(self, columns, theta, coords, a)
             v = self.likelihood.variances(mu, sigma, theta)
             return mask / jnp.sqrt(v) * (y - mu)  # the root of a mask has no slope
 
-        chunk = sums._chunk(self, 0, self.data.n_points)
-        return sums._over_groups(self, group, chunk, at.xl, a)[:, : self.n_points]
+        return self._in_given_order(sums.per_point(self, group, at.xl, a))
+
+    def _in_given_order(self, values: Float[Array, "g m"]) -> Float[Array, "g n"]:
+        if self.place is None:
+            return values[:, : self.n_points]
+        return jnp.take(values, self.place, axis=1)
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether this process can hold one number per point: curves, residuals."""
+        if self.data.streamed:
+            return False
+        return self.mesh is None or not self.mesh.is_multi_process
+
+    @property
+    def given(self) -> Any:
+        """The data as they came; not inside jit."""
+        return self.note.content["arguments"][1]
+
+    def on_pilot(self) -> "Problem":
+        """The problem on the few points of `pilot`, for the passes."""
+        return self._copied(
+            data=self.pilot, place=None, chunk=None, block=None, mesh=None
+        )
+
+    def without_blocks(self) -> "Problem":
+        """The problem with all sums through `columns`, to check a `normal_block`."""
+        return self._copied(block=None)
+
+    def _copied(self, **fields: Any) -> "Problem":
+        new = object.__new__(Problem)
+        for f in dataclasses.fields(self):
+            value = fields.get(f.name, getattr(self, f.name))
+            object.__setattr__(new, f.name, value)
+        return new
 
     def jacobian(
         self, x: Float[Array, " p"], full_varpro: bool = False
@@ -330,13 +396,12 @@ class Problem(eqx.Module):
 
         def group(y, sigma, mask, coords, fixed, xl, a):
             del sigma, mask
-            columns, theta = sums._columns(
+            columns, theta = sums.columns_of(
                 self, prepared, at.xs, xl, coords, fixed, y.size
             )
-            return sums._mean(self, columns, theta, a)
+            return sums.mean_of(self, columns, theta, coords, a)
 
-        chunk = sums._chunk(self, 0, self.data.n_points)
-        return sums._over_groups(self, group, chunk, at.xl, a)[:, : self.n_points]
+        return self._in_given_order(sums.per_point(self, group, at.xl, a))
 
     def loglike(self, x: Float[Array, " p"], linear: str | None = None) -> Any:
         """Log L at x with amplitudes treated as `linear` (see `marginal`).
@@ -344,7 +409,7 @@ class Problem(eqx.Module):
         Its gradient comes from the same sums as the fit's, in forward mode.
         """
         mode = linear or "profile"
-        marginal.check_mode(mode, self.linear, self.likelihood.noise) if (
+        marginal.check_mode(mode, self.linear, self.likelihood.kind) if (
             self.linear
         ) else None
         return density.loglike(x, problem=self, mode=mode if self.linear else "profile")
@@ -360,6 +425,68 @@ class Problem(eqx.Module):
     def named(self, x: ArrayLike) -> Theta:
         """All parameters by name at x, ties applied."""
         return self.parameters.unpack(jnp.asarray(x, float))
+
+
+def _arranged(model: AbstractModel, data: Any, chunk: int | None, mesh: Any) -> tuple:
+    """(data for the passes, place of each given point, block, chunk)."""
+    if data.streamed:
+        return data, None, data.block, data.chunk
+    devices = 1 if mesh is None else mesh.size
+    found = model.arrangement(data)
+    if found is None:
+        size = chunk if chunk is not None and chunk < data.n_points else None
+        data = data.padded((size or 1) * devices)
+        return data, None, None, size
+    order, coords = found.order, found.coords
+    extra = -(len(order) // found.block) % devices * found.block
+    if extra:
+        order = np.concatenate([order, np.full(extra, -1)])
+        coords = {k: np.pad(v, (0, extra), mode="edge") for k, v in coords.items()}
+    place = np.empty(data.n_points, dtype=np.int32)
+    real = np.flatnonzero(order >= 0)
+    place[order[real]] = real
+    size = None
+    if chunk is not None or data.n_groups * len(order) > found.most:
+        blocks = len(order) // found.block // devices
+        wanted = max(1, (chunk or found.most // data.n_groups) // found.block)
+        size = found.block * sums.largest_divisor(blocks, wanted)
+    return data.arranged(order, coords), jnp.asarray(place), found.block, size
+
+
+def _pilot(data: Any, count: int = 1000) -> Dataset:
+    """A few of the points, evenly among those that count in any group."""
+    if data.streamed:
+        return data.pilot
+    valid = np.flatnonzero(np.any(np.asarray(data.mask) > 0, axis=0))
+    some = np.unique(np.linspace(0, len(valid) - 1, min(count, len(valid))).round())
+    return data.arranged(valid[some.astype(int)])
+
+
+def _placed(data: Any, mesh: Any) -> Any:
+    """Data as arrays, on a mesh with their points spread over its devices."""
+    if mesh is None or data.streamed:
+        return _as_arrays(data)
+    axis = mesh.axis_names[0]
+
+    def put(array: Any, dims: tuple) -> Array:
+        array = np.asarray(array)
+        spec = PartitionSpec(*(axis if d == "point" else None for d in dims))
+        # a process puts the parts of its own devices only
+        return jax.make_array_from_callback(
+            array.shape, NamedSharding(mesh, spec), lambda part: array[part]
+        )
+
+    both, axes = ("group", "point"), dict(data.dims)
+    return eqx.tree_at(
+        lambda d: (d.y, d.sigma, d.mask, d.coords),
+        data,
+        (
+            put(data.y, both),
+            put(data.sigma, both),
+            put(data.mask, both),
+            {k: put(v, axes[k]) for k, v in data.coords.items()},
+        ),
+    )
 
 
 def _changed(table: ParameterSet, changes: Mapping[str, Any]) -> ParameterSet:

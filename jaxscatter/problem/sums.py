@@ -1,4 +1,4 @@
-"""The one pass over the data: all sums that fits and posteriors are made of.
+"""Sums over the data that fits and posteriors are made of, from `columns` alone.
 
 At x, with a the amplitudes, r = y - A a, J = ∂(A a)/∂x at fixed a, W = mask/v:
 
@@ -8,6 +8,8 @@ At x, with a the amplitudes, r = y - A a, J = ∂(A a)/∂x at fixed a, W = mask
 Tangents go through `prepare` once and through `columns` chunk by chunk, in forward
 mode. A parameter that is local to a group has a tangent in that group only, so a group
 sees (shared + local kinds) of them, however many groups there are.
+
+`jaxscatter.problem.passes` decides between these and a model's own `normal_block`.
 """
 
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
 from ..errors import ModelError
@@ -102,63 +105,145 @@ def point(problem: Any, x: Float[Array, " p"], tangents: bool) -> Point:
 class Chunk(NamedTuple):
     """A run of points of every group."""
 
-    y: Array
-    sigma: Array
-    mask: Array
-    coords: dict[str, Array]
+    y: Any
+    sigma: Any
+    mask: Any
+    coords: dict[str, Any]
 
 
-def _chunk(problem: Any, start: Any, size: int) -> Chunk:
+def whole(problem: Any) -> Chunk:
+    """All points of the problem as one chunk."""
     data = problem.data
-    if size == data.n_points:
-        return Chunk(data.y, data.sigma, data.mask, data.coords)
+    return Chunk(data.y, data.sigma, data.mask, data.coords)
 
-    def cut(array: Array, dims: tuple) -> Array:
+
+def over_chunks(problem: Any, body: Any, size: int) -> Any:
+    """Sum of `body(chunk)` over chunks of `size` points, one in memory at a time.
+
+    On a mesh every device sums its own points; one `psum` joins the sums.
+    """
+    data, mesh = problem.data, problem.mesh
+    if data.streamed:
+        return _scanned(data.chunk_at, data.n_points // size, body)
+    axes = dict(data.dims)
+    if mesh is None:
+        return _scanned_array(whole(problem), axes, body, size)
+    points = P(None, mesh.axis_names[0])
+
+    def part(chunk: Chunk) -> Any:
+        total = _scanned_array(chunk, axes, body, size)
+        return lax.psum(total, mesh.axis_names[0])
+
+    along = {
+        k: P(*(mesh.axis_names[0] if d == "point" else None for d in axes[k]))
+        for k in data.coords
+    }
+    spec = Chunk(points, points, points, along)
+    return jax.shard_map(
+        part, mesh=mesh, in_specs=(spec,), out_specs=P(), check_vma=False
+    )(whole(problem))
+
+
+def _scanned_array(chunk: Chunk, axes: dict, body: Any, size: int) -> Any:
+    """Sum of `body` over slices of `size` points of arrays in memory."""
+    n_points = chunk.y.shape[1]
+    if size == n_points:
+        return body(chunk)
+    return _scanned(_cutter(chunk, axes, size), n_points // size, body)
+
+
+def _cutter(chunk: Chunk, axes: dict, size: int) -> Any:
+    """`cut(i)` gives the i-th run of `size` points."""
+
+    def cut(array: Array, dims: tuple, start: Array) -> Array:
         for axis, d in enumerate(dims):
             if d == "point":
                 array = lax.dynamic_slice_in_dim(array, start, size, axis)
         return array
 
-    both = ("group", "point")
-    return Chunk(
-        cut(data.y, both),
-        cut(data.sigma, both),
-        cut(data.mask, both),
-        {k: cut(data.coords[k], d) for k, d in data.dims},
-    )
+    def at(i: Array) -> Chunk:
+        both = ("group", "point")
+        return Chunk(
+            cut(chunk.y, both, i * size),
+            cut(chunk.sigma, both, i * size),
+            cut(chunk.mask, both, i * size),
+            {k: cut(v, axes[k], i * size) for k, v in chunk.coords.items()},
+        )
+
+    return at
 
 
-def _over_chunks(problem: Any, body: Any) -> Any:
-    """Sum of `body(chunk)` over the chunks of the points, one in memory at a time."""
-    size = problem.chunk or problem.data.n_points
-    count = problem.data.n_points // size
+def _scanned(chunk_at: Any, count: int, body: Any) -> Any:
     if count == 1:
-        return body(_chunk(problem, 0, problem.data.n_points))
-    shapes = jax.eval_shape(lambda: body(_chunk(problem, 0, size)))
+        return body(chunk_at(0))
+    shapes = jax.eval_shape(lambda: body(chunk_at(jnp.asarray(0))))
     zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
 
     def step(total: Any, i: Array) -> tuple[Any, None]:
-        part = body(_chunk(problem, i * size, size))
-        return jax.tree.map(jnp.add, total, part), None
+        return jax.tree.map(jnp.add, total, body(chunk_at(i))), None
 
     return lax.scan(step, zero, jnp.arange(count))[0]
 
 
-def _over_groups(problem: Any, body: Any, chunk: Chunk, *per_group: Any) -> Any:
+def _over_chunks(problem: Any, body: Any) -> Any:
+    """Sum of `body(chunk)` over the chunks the problem was given."""
+    data = problem.data
+    size = problem.chunk or data.n_points
+    if problem.mesh is not None:
+        size = min(size, data.n_points // problem.mesh.size)
+    return over_chunks(problem, body, size)
+
+
+def per_point(problem: Any, group: Any, *per_group: Any) -> Float[Array, "g n"]:
+    """Numbers per point that `group` gives, as `over_groups` calls it."""
+    data = problem.data
+    if data.streamed:
+        raise ModelError(
+            "the data are read chunk by chunk, so no array of all points exists"
+        )
+
+    def body(chunk: Chunk) -> Array:
+        return over_groups(problem, group, chunk, *per_group)
+
+    if problem.chunk is None or problem.mesh is not None:
+        return body(whole(problem))
+    count = data.n_points // problem.chunk
+    cut = _cutter(whole(problem), dict(data.dims), problem.chunk)
+    parts = lax.map(lambda i: body(cut(i)), jnp.arange(count))
+    return jnp.moveaxis(parts, 0, 1).reshape(data.n_groups, -1)
+
+
+def largest_divisor(n: int, most: int) -> int:
+    """Largest divisor of n that is not above `most`."""
+    return max(d for d in range(1, n + 1) if n % d == 0 and d <= max(1, most))
+
+
+def over_groups(problem: Any, body: Any, chunk: Chunk, *per_group: Any) -> Any:
     """`body(y, sigma, mask, coords, fixed, *per_group)` of every group, stacked."""
     axes = {k: 0 if d[:1] == ("group",) else None for k, d in problem.data.dims}
-    fixed = {
-        p.name: jnp.asarray(p.value)
-        for p in problem.parameters
-        if p.local and not p.free and p.tie is None
-    }
+    axes = {k: axes[k] for k in chunk.coords}
     in_axes = (0, 0, 0, axes, 0, *(0 for _ in per_group))
     return jax.vmap(body, in_axes=in_axes)(
-        chunk.y, chunk.sigma, chunk.mask, chunk.coords, fixed, *per_group
+        chunk.y,
+        chunk.sigma,
+        chunk.mask,
+        chunk.coords,
+        fixed_local(problem),
+        *per_group,
     )
 
 
-def _columns(
+def fixed_local(problem: Any) -> dict[str, Array]:
+    """Values (g,) of the local parameters that are held."""
+    groups = problem.data.n_groups
+    return {
+        p.name: jnp.broadcast_to(jnp.asarray(p.value), (groups,))
+        for p in problem.parameters
+        if p.local and not p.free and p.tie is None
+    }
+
+
+def columns_of(
     problem: Any, prepared: Any, xs: Array, xl: Array, coords: dict, fixed: dict, n: int
 ) -> tuple[Array, dict]:
     """A (n, k) of one group and its θ."""
@@ -166,7 +251,11 @@ def _columns(
     values = dict(zip(where.shared, xs, strict=True))
     values |= dict(zip(where.local, xl, strict=True))
     theta = problem.parameters.resolve(values | fixed)
-    a = problem.model.columns(prepared, theta, coords)
+    if problem.precision == "mixed":
+        low = jax.tree.map(lambda v: v.astype(jnp.float32), theta)
+        a = problem.model.columns(problem.model.lowered(prepared), low, coords)
+    else:
+        a = problem.model.columns(prepared, theta, coords)
     wanted = (n, max(1, len(problem.model.amplitudes)))
     shape, dtype = getattr(a, "shape", None), getattr(a, "dtype", None)
     real = dtype is not None and jnp.issubdtype(dtype, jnp.floating)
@@ -176,55 +265,59 @@ def _columns(
             f"columns of {problem.model.name!r} returned {got}; expected real numbers "
             f"of shape {wanted}, one column per amplitude"
         )
-    return a, theta
+    return a.astype(float), theta
 
 
-def _mean(problem: Any, columns: Array, theta: dict, a: Array) -> Array:
+def mean_of(problem: Any, columns: Array, theta: dict, coords: dict, a: Array) -> Array:
     """μ = A a, with amplitudes solved for, explicit, or absent."""
     if problem.linear:
         return columns @ a
     if problem.model.amplitudes:
-        return columns @ jnp.stack([theta[m.name] for m in problem.model.amplitudes])
+        return columns @ problem.model.amplitude_values(theta, coords)
     return columns[:, 0]
 
 
-def gram(problem: Any, at: Point) -> tuple[Float[Array, "g k k"], Float[Array, "g k"]]:
-    """Pass 1: G and h per group."""
+def gram(
+    problem: Any, at: Point, a: Float[Array, "g k"] | None = None
+) -> tuple[Float[Array, "g k k"], Float[Array, "g k"]]:
+    """Pass 1: G and h per group, with the weights a robust loss has at `a`."""
     prepared = eqx.combine(at.dynamic, at.static)
     k = len(problem.linear)
 
-    def group(y, sigma, mask, coords, fixed, xl):
-        columns, theta = _columns(problem, prepared, at.xs, xl, coords, fixed, y.size)
+    def group(y, sigma, mask, coords, fixed, xl, a):
+        columns, theta = columns_of(problem, prepared, at.xs, xl, coords, fixed, y.size)
         # noise that depends on the mean never comes with solved amplitudes
-        v = problem.likelihood.variances(y, sigma, theta)
-        weighted = columns * (mask / v)[:, None]
+        w = mask / problem.likelihood.variances(y, sigma, theta)
+        if a is not None:
+            w = w * problem.likelihood.loss_weight(w * jnp.square(y - columns @ a))
+        weighted = columns * w[:, None]
         return weighted.T @ columns, weighted.T @ y
 
     if k == 0:
         groups = problem.data.n_groups
         return jnp.zeros((groups, 0, 0)), jnp.zeros((groups, 0))
     return _over_chunks(
-        problem, lambda chunk: _over_groups(problem, group, chunk, at.xl)
+        problem, lambda chunk: over_groups(problem, group, chunk, at.xl, a)
     )
 
 
 def misfit(
     problem: Any, at: Point, a: Float[Array, "g k"]
 ) -> tuple[Float[Array, " g"], Float[Array, " g"]]:
-    """Pass 2 without tangents: Σ W r² and ½ Σ log(v/σ²) per group."""
+    """Pass 2 without tangents: Σ ρ(W r²) and ½ Σ log(v/σ²) per group."""
     prepared = eqx.combine(at.dynamic, at.static)
 
     def group(y, sigma, mask, coords, fixed, xl, a):
-        columns, theta = _columns(problem, prepared, at.xs, xl, coords, fixed, y.size)
-        mu = _mean(problem, columns, theta, a)
+        columns, theta = columns_of(problem, prepared, at.xs, xl, coords, fixed, y.size)
+        mu = mean_of(problem, columns, theta, coords, a)
         v = problem.likelihood.variances(mu, sigma, theta)
         return (
-            jnp.sum(mask * jnp.square(y - mu) / v),
+            jnp.sum(problem.likelihood.loss_of(mask * jnp.square(y - mu) / v)),
             0.5 * jnp.sum(mask * jnp.log(v / jnp.square(sigma))),
         )
 
     return _over_chunks(
-        problem, lambda chunk: _over_groups(problem, group, chunk, at.xl, a)
+        problem, lambda chunk: over_groups(problem, group, chunk, at.xl, a)
     )
 
 
@@ -257,8 +350,10 @@ def tangent_sums(
     def group(y, sigma, mask, coords, fixed, xl, a):
         def evaluate(dynamic, xs, xl):
             prepared = eqx.combine(dynamic, at.static)
-            columns, theta = _columns(problem, prepared, xs, xl, coords, fixed, y.size)
-            mu = _mean(problem, columns, theta, a)
+            columns, theta = columns_of(
+                problem, prepared, xs, xl, coords, fixed, y.size
+            )
+            mu = mean_of(problem, columns, theta, coords, a)
             if fixed_weights:
                 return mu, columns, None
             return mu, columns, problem.likelihood.variances(mu, sigma, theta)
@@ -271,6 +366,8 @@ def tangent_sums(
         v = jnp.square(sigma) if fixed_weights else out[2]
         w = mask / v
         r = y - mu
+        chi2 = jnp.sum(problem.likelihood.loss_of(w * r**2))
+        w = w * problem.likelihood.loss_weight(w * r**2)
         weighted = d_mu * w[None]
         slope = -weighted @ r
         m = weighted @ d_mu.T
@@ -289,7 +386,7 @@ def tangent_sums(
                 d_gram = d_gram + jnp.einsum("nk,tn,nl->tkl", columns, dw, columns)
                 d_h = d_h + jnp.einsum("nk,tn->tk", columns, dw * y[None])
         return Tangents(
-            chi2=jnp.sum(w * r**2),
+            chi2=chi2,
             log_v=0.5 * jnp.sum(mask * jnp.log(v / jnp.square(sigma))),
             slope=slope,
             m=m,
@@ -299,7 +396,7 @@ def tangent_sums(
         )
 
     return _over_chunks(
-        problem, lambda chunk: _over_groups(problem, group, chunk, at.xl, a)
+        problem, lambda chunk: over_groups(problem, group, chunk, at.xl, a)
     )
 
 

@@ -37,6 +37,7 @@ from .relaxation import power_law_problem as power_law_problem
 from .relaxation import relaxation_times as relaxation_times
 from .scaling import quantile_scaling as quantile_scaling
 from .simulate import simulate as simulate
+from .streaming import stream as stream
 from .transport import cumulative_rate as cumulative_rate
 from .transport import shear_rate as shear_rate
 from .transport import stokes_einstein as stokes_einstein

@@ -1,17 +1,34 @@
 """c2 of one angle as columns: correlation shape and 1.
 
 The two integrals are tables over the frames, made once for all angles; a point costs
-two look-ups in each. Units: q in 1/Å, gap in Å, times in s, angles in degrees.
+two look-ups in each. Fits and posteriors take their sums tile by tile (`tiles`), except
+under "homodyne_v2", whose smoothed |d| is no difference of table entries.
+
+Units: q in 1/Å, gap in Å, times in s, angles in degrees.
 """
 
+import math
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..problem import AbstractModel, Amplitude, ParameterSet
+from ..problem import (
+    AbstractModel,
+    Amplitude,
+    Arrangement,
+    BlockSums,
+    Dataset,
+    Gaussian,
+    ParameterSet,
+    SamplingCoordinates,
+)
+from . import tiles
+from .coordinates import at_reference_time
 from .correlation import SMOOTHING, shape, shear_phase
+from .parameters import physical_names
+from .scaling import fourier_names, fourier_terms
 from .transport import cumulative_rate
 
 
@@ -28,6 +45,7 @@ class XpcsModel(AbstractModel):
     rate: str = eqx.field(static=True)
     floor: str = eqx.field(static=True)
     integration: str = eqx.field(static=True)
+    fourier: bool = eqx.field(static=True, default=False)
 
     @property
     def name(self) -> str:
@@ -65,10 +83,107 @@ class XpcsModel(AbstractModel):
                 return jnp.sqrt(jnp.square(d) + SMOOTHING * jnp.square(self.dt))
             return d
 
-        exponent = jnp.square(q) * between(prepared["transport"])
+        # the difference in double precision, the rest in that of the coordinates
+        exponent = (jnp.square(q) * between(prepared["transport"])).astype(q.dtype)
         phase = jnp.zeros_like(exponent)
         if self.flow:
             strain = between(prepared["strain"])
             phase = shear_phase(strain, coords["phi"], theta["phi0"], q, self.h)
+            phase = phase.astype(q.dtype)
         m = shape(exponent, phase, self.convention)
         return jnp.stack([m, jnp.ones_like(m)], axis=1)
+
+    @property
+    def own_amplitudes(self) -> bool:
+        """Whether contrast and offset are Fourier series over the angles."""
+        return self.fourier
+
+    def amplitude_values(self, theta: dict[str, Any], coords: dict[str, Any]) -> Array:
+        """Contrast and offset of one angle where they are parameters."""
+        if not self.fourier:
+            return super().amplitude_values(theta, coords)
+        terms = fourier_terms(coords["phi"])
+        return jnp.stack(
+            [
+                terms @ jnp.stack([theta[n] for n in fourier_names(a.name)])
+                for a in self.amplitudes
+            ]
+        )
+
+    @property
+    def sampling_coordinates(self) -> tuple[SamplingCoordinates, ...]:
+        """Rates at a middle time instead of their amplitudes, see `coordinates`."""
+        if self.rate != "power":
+            return ()
+        return at_reference_time(self.parameters, float(self.dt), float(self.t[-1]))
+
+    def lowered(self, prepared: dict[str, Array]) -> dict[str, Array]:
+        """Tables stay in double precision: only their differences may be rounded."""
+        return prepared
+
+    def arrangement(self, data: Dataset) -> Arrangement | None:
+        """Pairs in tiles of the triangle."""
+        return tiles.tiled(data) if self.block_parameters else None
+
+    @property
+    def block_parameters(self) -> tuple[str, ...]:
+        """All physical parameters, but for homodyne 2."""
+        if self.convention == "homodyne_v2":
+            return ()
+        return physical_names("laminar_flow" if self.flow else "static_isotropic")
+
+    def normal_block(
+        self,
+        prepared: dict[str, Array],
+        d_prepared: dict[str, Array] | None,
+        theta: dict[str, Any],
+        coords: dict[str, Any],
+        w: Float[Array, " n"],
+        y: Float[Array, " n"],
+        a: Float[Array, " k"],
+        likelihood: Gaussian,
+    ) -> BlockSums:
+        """Sums of one tile, see `tiles`."""
+        side = math.isqrt(y.size)
+        rows = coords["row"].reshape(side, side)[:, 0]
+        cols = coords["col"].reshape(side, side)[0]
+        w, y = w.reshape(side, side), y.reshape(side, side)
+        per_step = jnp.square(coords["q"]) * self.dt
+        slope = 0.5 * coords["q"] * self.h * self.dt
+        angle = math.pi / 180 * (theta["phi0"] - coords["phi"]) if self.flow else 0.0
+
+        def table(values: Array) -> tiles.Tables:
+            return tiles.tables(values, rows, cols, y.dtype)
+
+        exponent = table(per_step * prepared["transport"])
+        phase = None
+        if self.flow:
+            phase = table(slope * jnp.cos(angle) * prepared["strain"])
+        shape = tiles.tile_shape(
+            exponent, phase, 4 if self.convention == "homodyne_v1" else 2
+        )
+        r = y - a[0] * shape.m - a[1]
+        z2 = w * jnp.square(r)
+        chi2 = jnp.sum(likelihood.loss_of(z2))
+        w = w * likelihood.loss_weight(z2)
+        sums = tiles.first_sums(shape.m, w, r, chi2)
+        if d_prepared is None:
+            return sums
+        # D0, alpha, D_offset act on E; the shear's three and phi0 on x
+        d_exponent = table(per_step * d_prepared["transport"][:3])
+        d_phase = None
+        if self.flow:
+            turned = -math.pi / 180 * jnp.sin(angle) * prepared["strain"]
+            by_rate = jnp.cos(angle) * d_prepared["strain"][3:6]
+            d_phase = table(slope * jnp.concatenate([by_rate, turned[None]]))
+        by_m, by_one, by_r, double = tiles.second_sums(shape, d_exponent, d_phase, w, r)
+        count = len(by_m)
+        zero = jnp.zeros((count, 2, 2), y.dtype)
+        return BlockSums(
+            sums.gram,
+            sums.h,
+            sums.chi2,
+            side=zero.at[:, 0, 0].set(by_m).at[:, 0, 1].set(by_one),
+            d_h=jnp.zeros((count, 2), y.dtype).at[:, 0].set(by_r),
+            quad=jnp.zeros((count, 2, count, 2), y.dtype).at[:, 0, :, 0].set(double),
+        )

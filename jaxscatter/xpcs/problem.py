@@ -1,5 +1,6 @@
 """XPCS problems: `problem`, `models`."""
 
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,18 +19,18 @@ from ..problem import (
     Parameter,
     ParameterSet,
     Problem,
+    StreamedDataset,
     prior,
 )
 from .correlation import integration_of
 from .forward import XpcsModel
 from .parameters import DEFAULTS, MODELS, merged, model_name, parameter_set, violations
+from .scaling import ORDER, SCALINGS, fourier_parameters, held, resolved
 from .transport import FLOORS, INTEGRATIONS, RATES, chosen
-
-SCALINGS = ("varpro", "individual")
 
 
 def problem(
-    data: Dataset,
+    data: Dataset | StreamedDataset,
     model: str = "laminar_flow",
     *,
     h: float = 2e6,
@@ -38,12 +39,15 @@ def problem(
     floor: str = "plain",
     integration: str | None = None,
     scaling: str = "varpro",
+    contrast: float | Sequence[float] | np.ndarray | None = None,
+    offset: float | Sequence[float] | np.ndarray | None = None,
     values: Mapping[str, float] | None = None,
     bounds: Iterable[Mapping[str, Any]] = (),
     active: Sequence[str] | None = None,
     fixed: Mapping[str, float] | None = None,
     likelihood: Gaussian | None = None,
     chunk: int | None = None,
+    precision: str = "double",
 ) -> Problem:
     """An XPCS problem: contrast and offset per angle, physics shared by all angles.
 
@@ -55,14 +59,18 @@ def problem(
         rate: "power" (J = D0 t^α + D_offset) or "offset" (J = D0 + D_offset t^α).
         floor: of the rates, "plain" or "smooth".
         integration: "trapezoid", "analytic", "rectangle"; default by convention.
-        scaling: "varpro" solves for contrast and offset at every step; "individual"
-            makes them parameters like the others.
+        scaling: how contrast and offset are found: "varpro", "individual", "averaged",
+            "auto", "constant", "constant_averaged", "fixed" or "fourier", see
+            `jaxscatter.xpcs.scaling`.
+        contrast: for scaling="fixed", one or one per angle.
+        offset: the same.
         values: start values; without any they come from `scanned_start`.
         bounds: see `parameter_set`; entries named contrast and offset bound these.
         active: parameters to vary; default all but the fixed ones.
         fixed: values that are held.
-        likelihood: `Gaussian()` noise options.
-        chunk: points per angle held at a time; None means all.
+        likelihood: `Gaussian()` noise options and robust losses.
+        chunk: points per angle held at a time; None means what suits the model.
+        precision: "mixed" stores data and computes c2 in single precision, for fits.
 
     Raises:
         ModelError, DataError, ParameterError: what does not exist or fit, by name; a
@@ -78,7 +86,7 @@ def problem(
     rule = integration_of(convention, integration)
     chosen("integration", rule, INTEGRATIONS)
     for coordinate in ("early", "late", "phi", "q", "t", "dt"):
-        if coordinate not in data.coords:
+        if coordinate not in dict(data.dims):
             raise DataError(
                 f"the data have no coordinate {coordinate!r}; use js.xpcs.load"
             )
@@ -89,9 +97,10 @@ def problem(
     if wrong:
         raise ParameterError("; ".join(v.message for v in wrong))
     notes = violations({p.name: float(p.value) for p in table if p.fixed}, "warning")
+    amplitudes = _amplitudes(bounds)
     built = XpcsModel(
         parameters=table,
-        amplitudes=_amplitudes(bounds),
+        amplitudes=amplitudes,
         t=as_float(data.coords["t"]),
         dt=as_float(data.coords["dt"]),
         h=as_float(h),
@@ -101,13 +110,29 @@ def problem(
         floor=floor,
         integration=rule,
     )
-    said = (*data.metadata.get("warnings", ()), *(v.message for v in notes))
-    out = Problem(built, data, likelihood=likelihood, chunk=chunk, warnings=said)
+    said = [*data.metadata.get("warnings", ()), *(v.message for v in notes)]
+    mode = resolved(scaling, data.n_groups)
+    if mode != scaling and scaling == "fourier":
+        said.append(
+            f"scaling='fourier' needs more than {2 * (ORDER + 1)} angles; with "
+            f"{data.n_groups} it is 'individual'"
+        )
+    options: dict[str, Any] = {"chunk": chunk, "precision": precision}
+    out = Problem(built, data, likelihood=likelihood, warnings=tuple(said), **options)
     if values is None:
         out = out.with_(parameters=scanned_start(out))
-    if scaling == "individual":
+    given = {"contrast": contrast, "offset": offset}
+    if mode in ("constant", "constant_averaged", "fixed") or any(
+        v is not None for v in given.values()
+    ):
+        limits = {a.name: (a.lower, a.upper) for a in amplitudes}
+        return out.with_(explicit=_held(held(mode, data, limits, given), amplitudes))
+    if mode == "averaged":
+        shared = tuple(dataclasses.replace(a, shared=True) for a in amplitudes)
+        return out.with_(model=eqx.tree_at(lambda m: m.amplitudes, built, shared))
+    if mode == "individual":
         return out.with_(explicit=_as_parameters(out))
-    return out
+    return _with_series(out, built) if mode == "fourier" else out
 
 
 def scanned_start(problem: Problem, n: int = 12) -> dict[str, float]:
@@ -149,6 +174,23 @@ def models() -> dict[str, ParameterSet]:
     return {name: parameter_set(name) for name in MODELS}
 
 
+def _held(
+    values: dict[str, np.ndarray], amplitudes: Sequence[Amplitude]
+) -> dict[str, Parameter]:
+    """Contrast and offset of every angle as parameters that are not varied."""
+    return {
+        a.name: Parameter(
+            a.name,
+            values[a.name],
+            bounds=(a.lower, a.upper),
+            fixed=True,
+            local=True,
+            doc=DEFAULTS[a.name].doc,
+        )
+        for a in amplitudes
+    }
+
+
 def _as_parameters(out: Problem) -> dict[str, Parameter]:
     """Contrast and offset of every angle as parameters, from their best values."""
     solved = np.asarray(out.amplitudes(out.start()))
@@ -167,8 +209,24 @@ def _as_parameters(out: Problem) -> dict[str, Parameter]:
     return table
 
 
+def _with_series(out: Problem, built: XpcsModel) -> Problem:
+    """The problem with contrast and offset as Fourier series over the angles."""
+    solved = np.asarray(out.amplitudes(out.start()))
+    named = {a.name: solved[:, i] for i, a in enumerate(out.linear)}
+    series = fourier_parameters(np.asarray(out.data.coords["phi"]), named)
+    table = ParameterSet(
+        [*(out.parameters[n] for n in built.parameters.names), *series]
+    )
+    new = eqx.tree_at(lambda m: m.parameters, built, table)
+    new = dataclasses.replace(new, fourier=True)
+    return out.with_(model=new, parameters=table, explicit=True)
+
+
 def _amplitudes(bounds: Sequence[Mapping[str, Any]]) -> tuple[Amplitude, ...]:
     """Contrast and offset of every angle within their bounds."""
     given = {e.get("name"): e for e in bounds}
     ranges = {n: merged(n, given.get(n, {})) for n in ("contrast", "offset")}
-    return tuple(Amplitude(n, lower=r.lo, upper=r.hi) for n, r in ranges.items())
+    return tuple(
+        Amplitude(n, lower=r.lo, upper=r.hi, prior=(r.mean, r.sd))
+        for n, r in ranges.items()
+    )
