@@ -151,7 +151,7 @@ def headline(best: FitResult | None, post: SampleResult | None) -> str:
         lines += [
             "",
             f"chi2     {s['chi2']:.1f} for {s['n_valid']:.0f} points, reduced "
-            f"{s['red_chi2']:.4g}{', to which errors are scaled' if best.scaled else ''}",
+            f"{s['red_chi2']:.4g}" + ", to which errors are scaled" * best.scaled,
             f"fit      {'' if best.success else 'NOT CONVERGED: '}{best.message}",
             *_optima(best),
         ]

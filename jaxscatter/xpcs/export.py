@@ -5,13 +5,14 @@ Units: times in s, angles in degrees, q in 1/Å.
 
 import os
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from ..errors import DataError, ModelError
 from ..io import TwoTime, write_aps_u, write_cache, write_npz, write_plain
 from ..problem import Dataset
-from .dataset import to_matrices
 from .diagonal import corrected_diagonal
 
 LAYOUTS = ("aps_u", "plain", "npz", "cache")
@@ -30,7 +31,7 @@ def to_two_time(data: Dataset) -> TwoTime:
         if name not in data.coords:
             raise DataError(f"the data have no coordinate {name!r}; use js.xpcs.load")
     y = np.where(np.asarray(data.mask) > 0, np.asarray(data.y), np.nan)
-    c2 = corrected_diagonal(to_matrices(data, y))
+    c2 = corrected_diagonal(filled(data.coords, y, data.mask))
     if "diagonal" in data.coords:
         k = np.arange(c2.shape[-1])
         c2[:, k, k] = np.asarray(data.coords["diagonal"])
@@ -43,6 +44,23 @@ def to_two_time(data: Dataset) -> TwoTime:
         t,
         dict(data.metadata),
     )
+
+
+def filled(coords: Mapping[str, Any], values: Any, mask: Any) -> np.ndarray:
+    """Values (φ, point) as symmetric matrices (φ, n, n), NaN on the diagonal.
+
+    A point that a problem added, of weight 0, never hides the one whose place it has.
+    """
+    n = len(np.asarray(coords["t"]))
+    early, late = (np.asarray(coords[k]).astype(int) for k in ("early", "late"))
+    values, seen = np.asarray(values, dtype=float), np.asarray(mask) > 0
+    out = np.full((len(values), n, n), np.nan)
+    for matrix, row, valid in zip(out, values, seen, strict=True):
+        for keep in (~valid, valid):
+            matrix[early[keep], late[keep]] = row[keep]
+            matrix[late[keep], early[keep]] = row[keep]
+        np.fill_diagonal(matrix, np.nan)
+    return out
 
 
 def save(

@@ -36,6 +36,7 @@ from ..infer.trust_region import MAXITER
 from ..io.two_time_write import whole
 from ..problem import Problem
 from .correlation import c2
+from .export import filled
 from .forward import XpcsModel
 
 PathLike = str | os.PathLike[str]
@@ -306,17 +307,7 @@ class _View:
 
     def matrices(self, values: np.ndarray) -> np.ndarray:
         """Values (φ, point) as symmetric matrices, NaN where there is none."""
-        coords, seen = self.record["coords"], np.asarray(self.record["mask"]) > 0
-        n = len(coords["t"])
-        early, late = (np.asarray(coords[k]).astype(int) for k in ("early", "late"))
-        out = np.full((len(values), n, n), np.nan)
-        for matrix, row, valid in zip(out, np.asarray(values), seen, strict=True):
-            # valid ones last: of a padded point only the place may be another's
-            for keep in (~valid, valid):
-                matrix[early[keep], late[keep]] = row[keep]
-                matrix[late[keep], early[keep]] = row[keep]
-            np.fill_diagonal(matrix, np.nan)
-        return out
+        return filled(self.record["coords"], values, self.record["mask"])
 
     def fitted(self) -> dict[str, np.ndarray]:
         """Content of fitted_data.npz."""

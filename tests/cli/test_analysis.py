@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import jaxscatter
-from jaxscatter import qens
+from jaxscatter import infer, qens
 from jaxscatter.cli import analysis
+from jaxscatter.cli.output import Folder, Watch
+from jaxscatter.config import Sample
 
 
 @pytest.fixture(scope="session")
@@ -85,3 +87,22 @@ def test_the_ratio_of_rotations_is_derived_where_there_are_two():
     for model, names in expected.items():
         data = qens.simulate(model, q=q, omega=omega, sigma_res=0.05)
         assert set(analysis.derivable(qens.problem(data, model))) == names
+
+
+def test_shards_are_sampled_by_consensus(results, tmp_path, monkeypatch):
+    asked = {}
+
+    def consensus(problem, **given):
+        asked.update(given)
+        return results[1]
+
+    monkeypatch.setattr(infer, "consensus", consensus, raising=False)
+    q, omega = np.linspace(0.5, 1.5, 2), np.linspace(-1, 1, 21)
+    data = qens.simulate("isotropic_rotor", q=q, omega=omega, sigma_res=0.05)
+    problem = qens.problem(data, "isotropic_rotor")
+    with Folder(tmp_path / "out") as folder, Watch() as watch:
+        best, post = analysis.analyse(
+            problem, None, Sample(seed=5), folder, watch, shards=3
+        )
+    assert (best, post) == (None, results[1])
+    assert asked == {"shards": 3, "seed": 5, "start": None}

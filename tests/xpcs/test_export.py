@@ -83,6 +83,15 @@ def test_a_cache_is_known_to_its_reader(simulated, tmp_path):
     assert back.c2.shape == (3, 12, 12)
 
 
+def test_points_that_a_problem_adds_hide_nothing(simulated, tmp_path):
+    """Fill has weight 0 and the place of a point that counts."""
+    problem = xpcs.problem(simulated, "static", chunk=50)
+    held = problem.data
+    padded = held.padded(held.n_points + 7)
+    back = xpcs.to_two_time(padded).c2
+    np.testing.assert_array_equal(back, xpcs.to_two_time(simulated).c2)
+
+
 def test_masked_points_stay_masked(simulated, tmp_path):
     spoilt = xpcs.to_matrices(simulated, simulated.y)
     spoilt[1, 2, 7] = spoilt[1, 7, 2] = np.nan

@@ -23,8 +23,8 @@ def strictly(path):
 
 
 @pytest.fixture(scope="module")
-def problem():
-    data = xpcs.simulate(
+def data():
+    return xpcs.simulate(
         "static",
         TRUTH,
         q=0.01,
@@ -35,6 +35,10 @@ def problem():
         offset=OFFSET,
         noise=0.01,
     )
+
+
+@pytest.fixture(scope="module")
+def problem(data):
     return xpcs.problem(data, "static", active=["D0"])
 
 
@@ -78,13 +82,13 @@ def test_the_folder_of_a_fit_holds_its_numbers(problem, fit, tmp_path):
     assert (ended["status"], ended["success"]) == ("converged", True)
 
 
-def test_the_matrices_of_a_fit_belong_together(problem, fit, tmp_path):
+def test_the_matrices_of_a_fit_belong_together(data, problem, fit, tmp_path):
     path = xpcs.write_nlsq(fit, problem, tmp_path) / "fitted_data.npz"
     with np.load(path, allow_pickle=False) as file:
         a = dict(file)
     assert a["c2_exp"].shape == (2, 20, 20)
     off = ~np.eye(20, dtype=bool)
-    measured = xpcs.to_matrices(problem.data, problem.data.y)
+    measured = xpcs.to_matrices(data, data.y)
     np.testing.assert_array_equal(a["c2_exp"][:, off], measured[:, off])
     assert np.isnan(np.diagonal(a["c2_exp"], axis1=1, axis2=2)).all()
     lag = 0.1 * np.abs(np.subtract.outer(np.arange(20), np.arange(20)))
