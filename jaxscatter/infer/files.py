@@ -8,6 +8,7 @@
     /history, /optima, /starts, /derived                                      (fit)
     /posterior/L   (chain, draw) of the free label L, attr unit            (sample)
     /linear_draws/L, /sample_stats, /diagnostics, /held, /units, /warmup   (sample)
+    /extras        tables of what only some methods have, if any           (sample)
     /statistics    scalars as attrs
     /data/0 ...    y, sigma, mask, fit, residual = (y - fit)/sigma, coords, ...
     /provenance    versions, device, precision, seed, arguments, model
@@ -211,6 +212,7 @@ def _sample_groups(r: SampleResult) -> dict[str, Any]:
         "warmup": r.warmup,
         "derived": r.derived,
         "provenance": r.provenance,
+        **({"extras": r.extras} if r.extras else {}),
     }
 
 
@@ -220,6 +222,7 @@ def _read_sample(file: h5py.File) -> SampleResult:
     return SampleResult(
         draws=_read(file["posterior"]),
         data=_read_data(file),
+        extras=_read(file["extras"]) if "extras" in file else {},
         **{name: _read(file[name]) for name in (*names, *more)},
         **_named(
             _read(file["status"]), ("method", "linear_mode", "converged", *_TUPLES)

@@ -194,7 +194,8 @@ class SampleResult(_Bound):
     `draws` holds (chain, draw) per free label in its own unit; `linear_draws` (chain,
     draw) per amplitude label, one draw each from their conditional; `diagnostics` a
     table over labels: name, unit, mean, sd, q2.5, q50, q97.5, rhat, ess_bulk, ess_tail,
-    mcse. `held` are parameters not sampled because the data do not see them.
+    mcse. `held` are parameters not sampled because the data do not see them. `extras`
+    are tables of what only some methods have, as `consensus` has its shards.
     """
 
     draws: Table
@@ -213,6 +214,7 @@ class SampleResult(_Bound):
     warmup: Table
     provenance: dict[str, Any]
     derived: dict[str, str] = dataclasses.field(default_factory=dict)
+    extras: dict[str, Any] = dataclasses.field(default_factory=dict)
     problem: Problem | None = None
 
     kind = "sample"

@@ -331,6 +331,16 @@ def test_a_foreign_or_newer_file_is_a_format_error(tmp_path, attribute, value, m
         load_result(path)
 
 
+def test_what_only_some_methods_have_comes_back(tmp_path):
+    table = {"points": np.array([4, 5]), "converged": np.array([True, False])}
+    extras = {"shards": table, "split": {"of": "points", "count": 2}}
+    read = load_result(save(sample_result(extras=extras), tmp_path / "run.h5"))
+    assert read.extras["split"] == extras["split"]
+    for name, column in table.items():
+        assert read.extras["shards"][name].dtype == column.dtype
+        np.testing.assert_array_equal(read.extras["shards"][name], column)
+
+
 @pytest.mark.parametrize("make", [fit_result, sample_result])
 def test_a_file_that_lacks_a_group_is_a_format_error(make, tmp_path):
     path = save(make(), tmp_path / "run.h5")
