@@ -71,6 +71,8 @@ def check(name: str, prior: Any) -> None:
 
 def is_log_uniform(prior: Any) -> bool:
     """Whether the prior is log-uniform, so that log x is its natural coordinate."""
+    if type(prior).__name__ == "Tempered":
+        prior = prior.base
     return type(prior).__name__ == "LogUniform"
 
 
