@@ -34,6 +34,8 @@ _NAMES = {
     "Parameter": "problem",
     "ParameterSet": "problem",
     "Problem": "problem",
+    "combine_fits": "infer",
+    "consensus": "infer",
     "enable_cache": "infer",
     "initialize": "infer",
     "shard": "infer",
@@ -44,22 +46,26 @@ _NAMES = {
     "multistart": "infer",
     "profile": "infer",
     "sample": "infer",
+    "split_groups": "infer",
     "streamed": "infer",
 }
 
 if TYPE_CHECKING:
     from . import examples, infer, io, numerics, plot, problem, qens, xpcs
     from .infer import (
+        combine_fits,
+        consensus,
         enable_cache,
-        initialize,
-        shard,
         fit,
+        initialize,
         laplace,
         load_result,
         map_fit,
         multistart,
         profile,
         sample,
+        shard,
+        split_groups,
         streamed,
     )
     from .problem import (
@@ -79,12 +85,13 @@ __all__ = [
     "Parameter",
     "ParameterSet",
     "Problem",
+    "combine_fits",
+    "consensus",
     "enable_cache",
-    "initialize",
-    "shard",
     "examples",
     "fit",
     "infer",
+    "initialize",
     "io",
     "laplace",
     "load_result",
@@ -97,6 +104,8 @@ __all__ = [
     "profile",
     "qens",
     "sample",
+    "shard",
+    "split_groups",
     "streamed",
     "xpcs",
 ]

@@ -1,5 +1,8 @@
 """Fits, posteriors, diagnostics and results; knows a Problem, no technique."""
 
+from .combine import CombinedFit as CombinedFit
+from .combine import combine_fits as combine_fits
+from .consensus import consensus as consensus
 from .devices import enable_cache as enable_cache
 from .devices import initialize as initialize
 from .devices import shard as shard
@@ -16,3 +19,4 @@ from .providers import streamed as streamed
 from .result import FitResult as FitResult
 from .result import SampleResult as SampleResult
 from .sampling import sample as sample
+from .shards import split_groups as split_groups
