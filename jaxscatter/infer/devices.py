@@ -69,7 +69,8 @@ def initialize(coordinator: str, processes: int, index: int) -> None:
     """
     if not 0 <= index < processes:
         raise DeviceError(f"index is {index}; expected 0 to {processes - 1}")
-    if jax.config.jax_platforms in (None, "", "cpu"):
+    platforms: Any = getattr(jax.config, "jax_platforms", None)
+    if platforms in (None, "", "cpu"):
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
     try:
         jax.distributed.initialize(coordinator, processes, index)

@@ -5,7 +5,7 @@
     /parameters    name, unit, value, stderr, lo, hi, free, at_bound, tie     (fit)
     /covariance    (p, p), attrs: order (free labels), scaled; /x beside it   (fit)
     /linear        labels, unit, value, stderr, at_bound, mode, covariance    (fit)
-    /history, /optima, /starts, /derived                                      (fit)
+    /history, /groups, /optima, /starts, /derived                             (fit)
     /posterior/L   (chain, draw) of the free label L, attr unit            (sample)
     /linear_draws/L, /sample_stats, /diagnostics, /held, /units, /warmup   (sample)
     /extras        tables of what only some methods have, if any           (sample)
@@ -153,6 +153,7 @@ def _fit_groups(r: FitResult) -> dict[str, Any]:
             "stderr": np.array([row[2] for row in rows], float),
             "unit": _strings(row[3] for row in rows),
         },
+        "groups": r.groups,
         "optima": r.optima,
         "starts": r.starts,
         "provenance": r.provenance,
@@ -184,6 +185,7 @@ def _read_fit(file: Any) -> FitResult:
                 *(derived[k] for k in ("label", "value", "stderr", "unit")), strict=True
             )
         },
+        groups=_read(file["groups"]) if "groups" in file else {},
         optima=_read(file["optima"]),
         starts=_read(file["starts"]),
         **_named(

@@ -41,9 +41,10 @@ def _end(objective: Objective, x: jax.Array) -> Any:
         "blocks": blocks,
         "response": response,
         "fit": problem.predict(x) if problem.pointwise else None,
+        "groups": problem.chi2_per_group(x),
         # the cost may hold log terms, or be robust
         "chi2": (
-            problem.chi2(x)
+            jnp.sum(problem.chi2_per_group(x))
             if problem.log_terms or problem.likelihood.robust
             else 2 * triple.cost
         ),
@@ -240,11 +241,15 @@ def finish(
     )
     if code == tr.STOPPED:
         flags = (*flags, "stopped")
-    said = (*said, *extra_warnings, *problem.warnings)
+    theta = {k: np.asarray(v) for k, v in problem.named(x).items()}
+    fixed_axes = [k for k, d in data.dims if "point" not in d]
+    place = {k: np.asarray(data.coords[k]) for k in fixed_axes}
+    cautions = problem.model.cautions(theta, place)
+    said = (*said, *cautions, *extra_warnings, *problem.warnings)
     if warn:
         for sentence in said:
             python_warnings.warn(sentence, FitWarning, stacklevel=4)
-    return FitResult(
+    result = FitResult(
         parameters=parameter_table(problem, np.asarray(x), curved, at_bound),
         labels=labels,
         x=np.asarray(x),
@@ -269,8 +274,15 @@ def finish(
         flags=flags,
         data=[data_record(problem, end["fit"])],
         provenance=provenance(seed, arguments, problem.model.name),
+        groups={
+            "chi2": np.asarray(end["groups"]),
+            "n_valid": np.asarray(data.n_valid_per_group, float),
+        },
         problem=problem,
     )
+    for label, (function, unit) in problem.model.derived(theta).items():
+        result.derive(label, function, unit)
+    return result
 
 
 def held_at(
@@ -293,6 +305,22 @@ def _informed(objective: Objective) -> np.ndarray:
         known = objective.prior and p.prior is not None
         out += [known] * max(1, np.size(p.value))
     return np.array(out, dtype=bool)
+
+
+def _undetermined(problem: Problem, linear: Table) -> list[str]:
+    """Amplitudes whose error is wider than the range they may lie in."""
+    width = {a.name: a.upper - a.lower for a in problem.linear}
+    lost = [
+        str(label)
+        for label, error in zip(
+            linear.get("label", ()), linear.get("stderr", ()), strict=True
+        )
+        if np.isfinite(error) and error > width[str(label).split("[")[0]]
+    ]
+    if not lost:
+        return []
+    shown = ", ".join(lost[:6]) + (" ..." if len(lost) > 6 else "")
+    return [f"the data do not determine {shown}: errors are wider than the bounds"]
 
 
 def _care(
@@ -320,6 +348,7 @@ def _care(
             f"{', '.join(names)} at a bound: no standard error there; the others are "
             "conditional on it"
         )
+    said += _undetermined(problem, linear)
     held = linear["at_bound"]
     if len(held) and held.any():
         flags.append("amplitude_at_bound")

@@ -1,6 +1,7 @@
 """`fit`: bounded least squares through the trust region, scipy or optax."""
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ from jaxtyping import Array, Float
 from ..errors import FitError, ParameterError
 from ..problem import Problem
 from . import trust_region as tr
+from .approach import approached
+from .box import Box, box
+from .checkpoint import Checkpoint, fingerprint
 from .finish import finish
 from .progress import Callback, Reporter
 from .providers import Objective, automatic
@@ -50,35 +54,6 @@ def start_vector(problem: Problem, start: Any) -> Float[Array, " p"]:
             f"{list(problem.parameters.labels)}"
         )
     return x
-
-
-class Box(eqx.Module):
-    """Bounds, scales and period of the free parameters, as the solver takes them."""
-
-    lo: Float[Array, " p"]
-    hi: Float[Array, " p"]
-    scale: Float[Array, " p"]
-    low: Float[Array, " p"]
-    period: Float[Array, " p"]
-
-    def wrap(self, x: Float[Array, " p"]) -> Float[Array, " p"]:
-        """Circular parameters back in their window."""
-        safe = jnp.where(jnp.isfinite(self.period), self.period, 1.0)
-        turned = self.low + jnp.mod(x - self.low, safe)
-        return jnp.where(jnp.isfinite(self.period), turned, x)
-
-
-def box(problem: Problem) -> Box:
-    """Box of a problem; circular parameters get infinite bounds and a period."""
-    lo, hi = problem.parameters.bounds()
-    circular = np.array(problem.parameters.circular(), dtype=bool)
-    return Box(
-        lo=jnp.where(circular, -jnp.inf, lo),
-        hi=jnp.where(circular, jnp.inf, hi),
-        scale=problem.parameters.scales(),
-        low=jnp.where(circular, lo, 0.0),
-        period=jnp.where(circular, hi - lo, jnp.inf),
-    )
 
 
 def start_state(
@@ -174,6 +149,7 @@ def fit(
     scale_covariance: bool | None = None,
     seed: int = 0,
     progress: bool | Callback = False,
+    checkpoint: str | os.PathLike | None = None,
     throw: bool = True,
     warn: bool = True,
     **options: Any,
@@ -195,6 +171,8 @@ def fit(
             errors of their own.
         seed: for minibatches.
         progress: True prints; a callable gets `Event`s and may return False to stop.
+        checkpoint: of the trust region: a file written every ten trials, from which
+            the same call goes on, to the same bits; it is left in place.
         throw: raise `FitError` where cost or Jacobian is not finite.
         warn: issue `FitWarning`s too; they are in the result either way.
         options: of the first-order methods: `steps`, `batch`, `learning_rate`.
@@ -216,12 +194,17 @@ def fit(
         raise FitError(f"method {method!r} is not known; expected one of {METHODS}")
     if problem.n_parameters == 0:
         method, options = "tr", {}
-    if not isinstance(method, str) or method in ("lbfgs", "adam", "adamw"):
+    first_order = not isinstance(method, str) or method in ("lbfgs", "adam", "adamw")
+    if checkpoint is not None and first_order:
+        raise FitError("first-order methods write no checkpoints; use method='tr'")
+    if first_order:
         from .first_order import fit_first_order
 
         return fit_first_order(objective, method, x0, **common, **options)
     if options:
         raise TypeError(f"method {method!r} has no options {sorted(options)}")
+    if checkpoint is not None and method != "tr":
+        raise FitError(f"method {method!r} writes no checkpoints; use 'tr'")
     if method != "tr":
         from .host import fit_host
 
@@ -233,7 +216,15 @@ def fit(
     settings = dataclasses.replace(
         usual, **{k: v for k, v in given.items() if v is not None}
     )
-    return run_trust_region(objective, x0, settings, throw=throw, method="tr", **common)
+    return run_trust_region(
+        objective,
+        x0,
+        settings,
+        throw=throw,
+        method="tr",
+        checkpoint=checkpoint,
+        **common,
+    )
 
 
 def run_trust_region(
@@ -249,6 +240,7 @@ def run_trust_region(
     arguments: dict[str, Any],
     method: str,
     extra_warnings: tuple[str, ...] = (),
+    checkpoint: str | os.PathLike | None = None,
 ) -> FitResult:
     """Drive the trust region in blocks, with progress, interruption and errors."""
     problem = objective.problem
@@ -256,14 +248,27 @@ def run_trust_region(
     reporter = Reporter(progress)
     if problem.n_parameters == 0:
         return _no_parameters(objective, x0, scale_covariance, seed, arguments, warn)
-    state = _start(objective, limits, x0, settings)
-    block = BLOCK if reporter.active else settings.max_trials
+    saved = None
+    if checkpoint is not None:
+        run = fingerprint(problem, x0, settings, objective.prior, objective.linear)
+        saved = Checkpoint(checkpoint, run)
+    if saved is not None and saved.exists:
+        like = eqx.filter_eval_shape(_start, objective, limits, x0, settings)
+        state, _, counts = saved.load(like)
+        before = counts["before"]
+    else:
+        x0, before = approached(objective, limits, x0)
+        state = _start(objective, limits, x0, settings)
+    whole = not reporter.active and saved is None
+    block = settings.max_trials if whole else BLOCK
     code = int(state.code)
     try:
         while code == tr.RUNNING and int(state.trials) < settings.max_trials:
             state = _advance(objective, limits, state, settings, jnp.asarray(block))
             code = int(state.code)
             message = tr.MESSAGES[code]
+            if saved is not None:
+                saved.save(state, before=before)
             if not reporter(
                 "fit",
                 int(state.trials),
@@ -287,6 +292,7 @@ def run_trust_region(
         arguments=arguments,
         method=method,
         extra_warnings=extra_warnings,
+        before=before,
     )
 
 
@@ -302,8 +308,12 @@ def concluded(
     arguments: dict[str, Any],
     method: str,
     extra_warnings: tuple[str, ...] = (),
+    before: int = 0,
 ) -> FitResult:
-    """Result of a trust-region state that will not be advanced further."""
+    """Result of a trust-region state that will not be advanced further.
+
+    `before` counts the trials made in other coordinates.
+    """
     limits = box(objective.problem)
     if code == tr.RUNNING:
         code = tr.MAXITER
@@ -322,7 +332,11 @@ def concluded(
             "radius": np.asarray(state.radius_history)[:trials],
             "accepted": np.asarray(state.accepted_history)[:trials],
         },
-        counts={"nit": trials, "nfev": trials + 1, "njev": int(state.njev)},
+        counts={
+            "nit": trials + before,
+            "nfev": trials + before + 1,
+            "njev": int(state.njev) + before,
+        },
         at_bound=np.asarray(tr.at_bound(state, limits.lo, limits.hi)),
         scale_covariance=scale_covariance,
         seed=seed,

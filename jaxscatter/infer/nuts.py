@@ -9,6 +9,7 @@ References:
 """
 
 import math
+import pathlib
 import time
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from ..errors import SamplingError
 from ..problem import Problem
 from ..problem.density import loglike_and_gradient
 from . import diagnostics
+from .checkpoint import Checkpoint, fingerprint
 from .progress import Reporter
 from .provenance import key
 from .sampling import dispersed
@@ -199,7 +201,7 @@ def _choose(problem: Problem, x: Array, mode: str, chains: int) -> str:
         return "vectorized"  # the devices share the points
     if jax.local_device_count() >= chains > 1:
         return "parallel"
-    if problem.data.y.size > 1e5:
+    if problem.data.n_groups * problem.data.n_points > 1e5:
         jax.block_until_ready(_gradient(problem, x, mode))
         begin = time.monotonic()
         jax.block_until_ready(_gradient(problem, x, mode))
@@ -263,6 +265,10 @@ def run_nuts(
         groups = [slice(0, chains)]
     devices = chains if method == "parallel" else 1
     parts, stopped = [], False
+    run = options.get("checkpoint")
+    print_of = None
+    if run is not None:
+        print_of = fingerprint(problem, mode, u, shift, mass, keys, settings, draws)
     for i, group in enumerate(groups):
         part, stopped = _chains(
             target,
@@ -273,6 +279,7 @@ def run_nuts(
             devices,
             reporter,
             f" {i + 1}/{len(groups)}" if len(groups) > 1 else "",
+            None if print_of is None else Checkpoint(_numbered(run, i), print_of),
         )
         parts.append(part)
         if stopped:
@@ -318,6 +325,7 @@ def _chains(
     devices: int,
     reporter: Reporter,
     tag: str,
+    saved: Checkpoint | None = None,
 ) -> tuple[dict[str, np.ndarray], bool]:
     """Run some chains together; interruption keeps the draws made so far."""
     states = _begin(target, settings, v, keys)
@@ -331,6 +339,10 @@ def _chains(
     done, stopped = 0, False
     blocks: list[dict[str, np.ndarray]] = []
     divergences = 0
+    if saved is not None and saved.exists:
+        states, kept, counts = saved.load(states)
+        done, divergences = counts["done"], counts["divergences"]
+        blocks = [kept] if kept else []
     try:
         while done < total:
             phase = "warm-up" if done < settings.warmup else "draws"
@@ -344,6 +356,8 @@ def _chains(
             if phase == "draws":
                 blocks.append(kept)
                 divergences += int(kept["diverging"].sum())
+            if saved is not None:
+                saved.save(states, _joined(blocks), done=done, divergences=divergences)
             steps = float(kept["num_steps"].mean())
             note = f"{divergences} divergences, {steps:.1f} steps per draw"
             of = settings.warmup if phase == "warm-up" else draws
@@ -353,9 +367,19 @@ def _chains(
                 break
     except KeyboardInterrupt:
         stopped = True
-    if blocks:
-        out = {k: np.concatenate([b[k] for b in blocks]) for k in blocks[0]}
-    else:
-        out = {"v": np.zeros((0, *v.shape))}
+    out = _joined(blocks) if blocks else {"v": np.zeros((0, *v.shape))}
     out["mass"] = np.asarray(states.adapt_state.inverse_mass_matrix)
     return out, stopped
+
+
+def _joined(blocks: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Blocks of draws one after another."""
+    if not blocks:
+        return {}
+    return {k: np.concatenate([b[k] for b in blocks]) for k in blocks[0]}
+
+
+def _numbered(path: Any, i: int) -> pathlib.Path:
+    """File of the i-th set of chains that run one after another."""
+    path = pathlib.Path(path)
+    return path if i == 0 else path.with_name(f"{path.stem}.{i}{path.suffix}")

@@ -49,7 +49,8 @@ class FitResult(_Bound):
     `parameters` is a table over all parameters (free, fixed, tied; local ones one row
     per group) with columns name, unit, value, stderr, lo, hi, free, at_bound, tie. `x`
     and `cov` are over the free ones in the order of `labels`. `linear` is a table of
-    the amplitudes: label, unit, value, stderr, at_bound. A standard error is nan at a
+    the amplitudes: label, unit, value, stderr, at_bound. `groups` has chi2 and n_valid
+    of each group. A standard error is nan at a
     bound and inf where the data do not determine the parameter.
     """
 
@@ -74,6 +75,7 @@ class FitResult(_Bound):
     derived: dict[str, tuple[float, float, str]] = dataclasses.field(
         default_factory=dict
     )
+    groups: Table = dataclasses.field(default_factory=dict)
     optima: Table = dataclasses.field(default_factory=dict)
     starts: Table = dataclasses.field(default_factory=dict)
     problem: Problem | None = None

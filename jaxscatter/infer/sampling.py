@@ -1,5 +1,6 @@
 """`sample`: posteriors by NUTS or ensembles on the engine's own log density."""
 
+import os
 import time
 import warnings
 from collections.abc import Mapping
@@ -79,6 +80,7 @@ def sample(
     force: bool = False,
     retry: int = 0,
     progress: bool | Callback = False,
+    checkpoint: str | os.PathLike | None = None,
     warn: bool = True,
 ) -> SampleResult:
     """Posterior sample with a verdict on its convergence.
@@ -106,6 +108,8 @@ def sample(
         force: sample in float32 although the data are too many for its rounding.
         retry: times a failed verdict may change settings and run again.
         progress: as in `fit`; NUTS reports every 100 draws and can be stopped there.
+        checkpoint: of NUTS: a file written with every report, from which the same call
+            goes on, to the same draws; it is left in place.
         warn: issue `SamplingWarning`s too; they are in the result either way.
 
     Raises:
@@ -136,12 +140,17 @@ def sample(
         )
     if (
         not jax.config.read("jax_enable_x64")
-        and problem.data.y.size > 1e5
+        and problem.data.n_groups * problem.data.n_points > 1e5
         and not force
     ):
         raise SamplingError(
             "float32 on more than 1e5 points rounds the log posterior by more than "
             "the acceptance needs; use float64, or force=True"
+        )
+    if problem.precision == "mixed" and not force:
+        raise SamplingError(
+            "precision='mixed' rounds the log posterior and is for fits; sample "
+            "problem.with_(precision='double'), or force=True"
         )
     problem = automatic(problem)
     x, modes = _start_point(problem, start, seed)
@@ -162,9 +171,12 @@ def sample(
         "chain_method": chain_method,
         "walkers": walkers,
     }
+    if checkpoint is not None and (method != "nuts" or retry):
+        raise SamplingError("checkpoint goes with method='nuts' and retry=0")
     result = None
     for attempt in range(retry + 1):
-        raw = _run(sub, method, mode, centre, options, seed + attempt, progress)
+        now = {**options, "checkpoint": checkpoint}
+        raw = _run(sub, method, mode, centre, now, seed + attempt, progress)
         result = _finished(raw, problem, held, (*modes, *said), method, mode, options)
         if result.converged or "stopped" in result.flags:
             break

@@ -57,18 +57,26 @@ class Coordinates(eqx.Module):
     ) -> tuple[Float[Array, " p"], Float[Array, ""]]:
         """x(u) and log|det ∂x/∂u|."""
         z, slope = transform.to_x(u, self.lo, self.hi, self.kinds)
-        x, total = z, jnp.sum(slope)
+        total = jnp.sum(slope)
         for group, at in zip(self.groups, self.index, strict=True):
-            part = z[np.array(at)]
-            jacobian = jax.jacfwd(group.to_x)(part, *group.arguments)
-            x = x.at[np.array(at)].set(group.to_x(part, *group.arguments))
+            jacobian = jax.jacfwd(group.to_x)(z[np.array(at)], *group.arguments)
             total = total + jnp.linalg.slogdet(jacobian)[1]
-        return x, total
+        return self.from_z(z), total
 
     def to_u(self, x: Float[Array, " p"]) -> Float[Array, " p"]:
         """Unconstrained u of x, moved inside the support first."""
-        z = x
+        return transform.to_u(self.to_z(x), self.lo, self.hi, self.kinds)
+
+    def to_z(self, x: Float[Array, " p"]) -> Float[Array, " p"]:
+        """The sampling coordinates of x."""
         for group, at in zip(self.groups, self.index, strict=True):
             part = group.to_z(x[np.array(at)], *group.arguments)
+            x = x.at[np.array(at)].set(part)
+        return x
+
+    def from_z(self, z: Float[Array, " p"]) -> Float[Array, " p"]:
+        """X of sampling coordinates."""
+        for group, at in zip(self.groups, self.index, strict=True):
+            part = group.to_x(z[np.array(at)], *group.arguments)
             z = z.at[np.array(at)].set(part)
-        return transform.to_u(z, self.lo, self.hi, self.kinds)
+        return z

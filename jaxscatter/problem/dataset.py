@@ -108,6 +108,11 @@ class Dataset(eqx.Module):
         return int(np.sum(np.asarray(self.mask)))
 
     @property
+    def n_valid_per_group(self) -> np.ndarray:
+        """Points of each group that count; needs real numbers."""
+        return np.sum(np.asarray(self.mask), axis=1)
+
+    @property
     def count(self) -> Float[Array, ""]:
         """Points that count, as a sum inside jit."""
         return jnp.sum(jnp.asarray(self.mask), dtype=float)

@@ -33,6 +33,7 @@ class SamplingCoordinates(eqx.Module):
         z_names: what the coordinates are called.
         arguments: numbers given to `to_z` and `to_x` behind their vector, so that
             others need no new compilation.
+        first_steps: whether least squares takes its first steps in them too.
     """
 
     names: tuple[str, ...] = eqx.field(static=True)
@@ -41,6 +42,7 @@ class SamplingCoordinates(eqx.Module):
     support: PureFunction = eqx.field(static=True, converter=PureFunction)
     z_names: tuple[str, ...] = eqx.field(static=True, default=())
     arguments: tuple[Any, ...] = ()
+    first_steps: bool = eqx.field(static=True, default=False)
 
 
 class BlockSums(eqx.Module):
@@ -159,6 +161,19 @@ class AbstractModel(eqx.Module):
                 on the weights in all sums.
         """
         raise NotImplementedError(f"{self.name} declares no normal_block")
+
+    def derived(self, theta: Theta) -> dict[str, tuple[Any, str]]:
+        """Further quantities of a result by label: (function of θ, unit)."""
+        del theta
+        return {}
+
+    def cautions(self, theta: Theta, coords: dict[str, Any]) -> tuple[str, ...]:
+        """What a user must know about an end point, in sentences; real numbers only.
+
+        `coords` are those that do not run along the points.
+        """
+        del theta, coords
+        return ()
 
     @property
     def name(self) -> str:

@@ -75,7 +75,7 @@ class OnePass(eqx.Module):
         """Σ W r² per group, and no log terms."""
         delta, residual = self._shifted(a)
         chi2 = self.total.chi2 - jnp.sum(delta * (self.total.h + residual), axis=1)
-        return chi2, jnp.zeros_like(chi2)
+        return jnp.maximum(chi2, 0.0), jnp.zeros_like(chi2)
 
     def _shifted(self, a: Array) -> tuple[Array, Array]:
         """δ = a - a₀ and AᵀWr at a."""

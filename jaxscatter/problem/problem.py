@@ -8,15 +8,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Array, ArrayLike, Float
 
 from ..errors import DataError, ModelError, ParameterError
 from . import amplitudes as amp
 from . import density, marginal, passes, sums
 from .amplitudes import Amplitude, Arrow, Solution
+from .arrange import arranged, as_arrays, pilot_of, placed
 from .coordinates import Coordinates
 from .dataset import Dataset
+from .explicit import explicit_table
 from .likelihood import Gaussian
 from .model import AbstractModel
 from .parameter import Parameter, ParameterSet, Theta
@@ -117,23 +118,24 @@ class Problem(eqx.Module):
         explicit = True if model.own_amplitudes else explicit
         if explicit and model.amplitudes and not model.own_amplitudes:
             wanted = explicit if isinstance(explicit, Mapping) else {}
-            table = table.extended(*_explicit_table(model, wanted, table))
+            table = table.extended(*explicit_table(model, wanted, table))
         table = _changed(table, changes)
         self.n_points = given.n_given if given.streamed else given.n_points
         if chunk is not None and chunk < 1:
             raise DataError(f"chunk is {chunk}; expected at least one point")
-        arranged = _arranged(model, given, chunk, mesh)
-        data, self.place, self.block, self.chunk = arranged
-        self.pilot = None if self.block is None else _pilot(given)
+        laid_out = arranged(model, given, chunk, mesh)
+        points: Any = laid_out[0]
+        self.place, self.block, self.chunk = laid_out[1:]
+        self.pilot = None if self.block is None else pilot_of(given)
         if precision == "mixed":
-            data = data if data.streamed else data.lowered()
+            points = points if points.streamed else points.lowered()
             self.pilot = None if self.pilot is None else self.pilot.lowered()
         self.precision, self.mesh = precision, mesh
-        spread = table.spread(data.n_groups)
+        spread = table.spread(points.n_groups)
         self.coordinates = Coordinates(spread, model.sampling_coordinates)
-        self.model, self.likelihood = _as_arrays(model), likelihood
-        self.data, self.parameters = _placed(data, mesh), _as_arrays(spread)
-        self.pilot = _as_arrays(self.pilot)
+        self.model, self.likelihood = as_arrays(model), likelihood
+        self.data, self.parameters = placed(points, mesh), as_arrays(spread)
+        self.pilot = as_arrays(self.pilot)
         self.linear = () if explicit else model.amplitudes
         self.linear_mode = linear_mode
         self.note = Note(
@@ -254,13 +256,13 @@ class Problem(eqx.Module):
         chi2, log_v = at.misfit(passes.profile(self, at).per_group(self.linear))
         return 0.5 * jnp.sum(chi2) + jnp.sum(log_v)
 
-    def chi2(self, x: Float[Array, " p"]) -> Float[Array, ""]:
-        """Σ (y - μ)²/v at the best amplitudes, whatever the loss."""
+    def chi2_per_group(self, x: Float[Array, " p"]) -> Float[Array, " g"]:
+        """Σ (y - μ)²/v of each group at the best amplitudes, whatever the loss."""
         at = passes.begin(self, x, tangents=False)
         a = passes.profile(self, at).per_group(self.linear)
         if self.likelihood.robust:
             at = passes.begin(self._copied(likelihood=Gaussian()), x, tangents=False)
-        return jnp.sum(at.misfit(a)[0])
+        return at.misfit(a)[0]
 
     def normal(self, x: Float[Array, " p"]) -> Normal:
         """(H, g, cost) with the amplitudes projected out, Kaufman's form.
@@ -427,123 +429,11 @@ class Problem(eqx.Module):
         return self.parameters.unpack(jnp.asarray(x, float))
 
 
-def _arranged(model: AbstractModel, data: Any, chunk: int | None, mesh: Any) -> tuple:
-    """(data for the passes, place of each given point, block, chunk)."""
-    if data.streamed:
-        return data, None, data.block, data.chunk
-    devices = 1 if mesh is None else mesh.size
-    found = model.arrangement(data)
-    if found is None:
-        size = chunk if chunk is not None and chunk < data.n_points else None
-        data = data.padded((size or 1) * devices)
-        return data, None, None, size
-    order, coords = found.order, found.coords
-    extra = -(len(order) // found.block) % devices * found.block
-    if extra:
-        order = np.concatenate([order, np.full(extra, -1)])
-        coords = {k: np.pad(v, (0, extra), mode="edge") for k, v in coords.items()}
-    place = np.empty(data.n_points, dtype=np.int32)
-    real = np.flatnonzero(order >= 0)
-    place[order[real]] = real
-    size = None
-    if chunk is not None or data.n_groups * len(order) > found.most:
-        blocks = len(order) // found.block // devices
-        wanted = max(1, (chunk or found.most // data.n_groups) // found.block)
-        size = found.block * sums.largest_divisor(blocks, wanted)
-    return data.arranged(order, coords), jnp.asarray(place), found.block, size
-
-
-def _pilot(data: Any, count: int = 1000) -> Dataset:
-    """A few of the points, evenly among those that count in any group."""
-    if data.streamed:
-        return data.pilot
-    valid = np.flatnonzero(np.any(np.asarray(data.mask) > 0, axis=0))
-    some = np.unique(np.linspace(0, len(valid) - 1, min(count, len(valid))).round())
-    return data.arranged(valid[some.astype(int)])
-
-
-def _placed(data: Any, mesh: Any) -> Any:
-    """Data as arrays, on a mesh with their points spread over its devices."""
-    if mesh is None or data.streamed:
-        return _as_arrays(data)
-    axis = mesh.axis_names[0]
-
-    def put(array: Any, dims: tuple) -> Array:
-        array = np.asarray(array)
-        spec = PartitionSpec(*(axis if d == "point" else None for d in dims))
-        # a process puts the parts of its own devices only
-        return jax.make_array_from_callback(
-            array.shape, NamedSharding(mesh, spec), lambda part: array[part]
-        )
-
-    both, axes = ("group", "point"), dict(data.dims)
-    return eqx.tree_at(
-        lambda d: (d.y, d.sigma, d.mask, d.coords),
-        data,
-        (
-            put(data.y, both),
-            put(data.sigma, both),
-            put(data.mask, both),
-            {k: put(v, axes[k]) for k, v in data.coords.items()},
-        ),
-    )
-
-
 def _changed(table: ParameterSet, changes: Mapping[str, Any]) -> ParameterSet:
     try:
         return table.with_(**changes)
     except TypeError as error:
         raise ParameterError(str(error)) from None
-
-
-def _as_arrays(tree: Any) -> Any:
-    """The tree with NumPy leaves as JAX arrays, and the floats of its parameters too.
-
-    The numbers of a prior are Python floats, which jit would take as static.
-    """
-
-    def convert(v: Any) -> Any:
-        if isinstance(v, ParameterSet):
-            return jax.tree.map(lambda n: jnp.asarray(n, float), v)
-        return jnp.asarray(v) if isinstance(v, np.ndarray | np.generic) else v
-
-    return jax.tree.map(convert, tree, is_leaf=lambda v: isinstance(v, ParameterSet))
-
-
-def _explicit_table(
-    model: AbstractModel, given: Mapping[str, Parameter], table: ParameterSet
-) -> list[Parameter]:
-    """Parameters of amplitudes that are sampled or fitted like any other."""
-    out = []
-    for a in model.amplitudes:
-        if a.name in table:
-            continue
-        if a.name in given:
-            out.append(given[a.name].with_(name=a.name, local=not a.shared))
-            continue
-        prior = None
-        if a.prior is not None:
-            from .prior import named
-
-            prior = named("normal", *a.prior)
-        value = float(np.clip(1.0, a.lower, a.upper))
-        out.append(
-            Parameter(
-                a.name,
-                value,
-                unit=a.unit,
-                bounds=(a.lower, a.upper),
-                prior=prior,
-                local=not a.shared,
-            )
-        )
-    unknown = set(given) - {a.name for a in model.amplitudes}
-    if unknown:
-        raise ModelError(
-            f"no amplitudes {sorted(unknown)}; there are "
-            f"{[a.name for a in model.amplitudes]}"
-        )
-    return out
 
 
 def _projected(

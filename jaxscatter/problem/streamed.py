@@ -98,6 +98,7 @@ class StreamedDataset(eqx.Module):
     key: Any
     coords: dict[str, Any]
     count: Any
+    group_count: Any
     log_sigma: Any
     pilot: Dataset
     dims: tuple[tuple[str, Dims], ...] = eqx.field(static=True)
@@ -135,7 +136,8 @@ class StreamedDataset(eqx.Module):
         )
         own = [(k, tuple(dims[k])) for k in coords]
         self.dims = (*own, *((k, ("point",)) for k in first.coords))
-        self.count, self.log_sigma, kept = _surveyed(reader, pilot)
+        self.group_count, self.log_sigma, kept = _surveyed(reader, pilot)
+        self.count = np.sum(self.group_count)
         if not self.count > 0:
             raise DataError("all points are masked, not finite or without error")
         self.pilot = Dataset(
@@ -166,6 +168,11 @@ class StreamedDataset(eqx.Module):
     def n_valid(self) -> int:
         """Points that count; needs real numbers."""
         return int(self.count)
+
+    @property
+    def n_valid_per_group(self) -> np.ndarray:
+        """Points of each group that count."""
+        return np.asarray(self.group_count)
 
     @property
     def streamed(self) -> bool:
@@ -201,13 +208,13 @@ def _arrays(piece: Piece) -> tuple[np.ndarray, ...]:
 
 
 def _surveyed(reader: Reader, pilot: int) -> tuple[np.ndarray, np.ndarray, Piece]:
-    """Count of points, ½ Σ log 2πσ², and some points of all chunks."""
-    count, log_sigma, kept = 0.0, 0.0, []
+    """Count of points per group, ½ Σ log 2πσ², and some points of all chunks."""
+    count, log_sigma, kept = np.zeros(()), 0.0, []
     share = max(1, -(-pilot // reader.count))
     for index in range(reader.count):
         piece = reader.read(index)
         mask = np.asarray(piece.mask, float)
-        count += mask.sum()
+        count = count + mask.sum(axis=1)
         sigma = np.asarray(piece.sigma, float)
         log_sigma += 0.5 * (mask * np.log(2 * np.pi * sigma**2)).sum()
         valid = np.flatnonzero(mask.any(axis=0))

@@ -20,6 +20,7 @@ from .export import save as save
 from .export import to_two_time as to_two_time
 from .homodyne import HomodyneRun as HomodyneRun
 from .homodyne import read_homodyne as read_homodyne
+from .mirror import mirror_mode as mirror_mode
 from .outputs import write_cmc as write_cmc
 from .outputs import write_nlsq as write_nlsq
 from .parameters import Violation as Violation

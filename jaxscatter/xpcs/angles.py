@@ -53,3 +53,12 @@ def selected(
         raise DataError(f"{said}; there are {phi.tolist()}")
     warnings.warn(f"{said}: all {phi.size} are used", DataWarning, stacklevel=2)
     return np.arange(phi.size)
+
+
+def mirrored(phi: Floats) -> bool:
+    """Whether every angle (degrees) is 0 or 90 modulo 180: its own mirror image.
+
+    Shear acts through cos²(φ0 - φ), which is then the same for φ0 and -φ0.
+    """
+    turned = np.mod(np.asarray(phi, dtype=float), 90.0)
+    return bool(np.all(np.minimum(turned, 90.0 - turned) < 1e-6))

@@ -1,11 +1,15 @@
-"""Sampling coordinates of XPCS: the rates at a middle time of the measurement.
+"""Better coordinates of XPCS: the rates and their slopes at a middle time.
 
-D0 and α, γ̇0 and β are almost degenerate, because D0 is the power law at 1 s, wherever
-that lies. At t_ref = √(dt t_max) the law is known best, so samplers use
+D0, α and D_offset are almost degenerate, and so are the three of the shear: D0 is the
+power law at 1 s, wherever that lies, and an offset trades against an exponent. What the
+data tell is the rate at t_ref = √(dt t_max) and how it changes there. So, with
+ρ = D_offset/(D0 t_ref^α),
 
-    log D_ref = log D0 + α log t_ref,   α,   D_offset/D_ref
+    log J(t_ref) = log(D0 t_ref^α (1 + ρ)),   d log J/d log t = α/(1 + ρ),   ρ
 
-and likewise log γ̇_ref and β. The engine adds the Jacobian: priors are on D0 and γ̇0.
+take the place of the three parameters in samplers and in the first steps of a fit, and
+log D_ref and α where the offset is held. The engine adds the Jacobian: priors are on D0
+and γ̇0. Samplers stay where the rate at t_ref is positive, ρ > -1.
 """
 
 import math
@@ -16,7 +20,7 @@ from jaxtyping import Array, Float
 
 from ..problem import ParameterSet, SamplingCoordinates
 
-_FREE = (-math.inf, math.inf)
+_LEAST = -0.999
 
 
 def at_reference_time(
@@ -32,32 +36,25 @@ def at_reference_time(
     """
     log_t = (jnp.asarray(0.5 * (math.log(dt) + math.log(t_max))),)
     out = []
-    if _positive(parameters, "D0"):
-        out.append(
+    for names, law in (
+        (("D0", "alpha", "D_offset"), "J"),
+        (("gamma_dot_t0", "beta", "gamma_dot_t_offset"), "gamma_dot"),
+    ):
+        first = names[0]
+        if first not in parameters or not np.all(np.asarray(parameters[first].lo) > 0):
+            continue
+        slope = f"d log {law}/d log t"
+        three = (f"log {law}(t_ref)", slope, f"{names[2]}/reference")
+        two = (f"log {law}(t_ref)", names[1])
+        out += [
             SamplingCoordinates(
-                ("D0", "alpha", "D_offset"),
-                _to_z3,
-                _to_x3,
-                _support3,
-                ("log D_ref", "alpha", "D_offset/D_ref"),
-                log_t,
-            )
-        )
-        out.append(_pair(("D0", "alpha"), ("log D_ref", "alpha"), log_t))
-    if _positive(parameters, "gamma_dot_t0"):
-        names = ("log gamma_dot_ref", "beta")
-        out.append(_pair(("gamma_dot_t0", "beta"), names, log_t))
+                names, _to_z3, _to_x3, _support3, three, log_t, first_steps=True
+            ),
+            SamplingCoordinates(
+                names[:2], _to_z2, _to_x2, _support2, two, log_t, first_steps=True
+            ),
+        ]
     return tuple(out)
-
-
-def _positive(parameters: ParameterSet, name: str) -> bool:
-    return name in parameters and bool(np.all(np.asarray(parameters[name].lo) > 0))
-
-
-def _pair(
-    names: tuple[str, ...], z_names: tuple[str, ...], log_t: tuple[Array]
-) -> SamplingCoordinates:
-    return SamplingCoordinates(names, _to_z2, _to_x2, _support2, z_names, log_t)
 
 
 def _to_z2(x: Float[Array, "2"], log_t: Array) -> Float[Array, "2"]:
@@ -69,20 +66,21 @@ def _to_x2(z: Float[Array, "2"], log_t: Array) -> Float[Array, "2"]:
 
 
 def _to_z3(x: Float[Array, "3"], log_t: Array) -> Float[Array, "3"]:
-    log_ref = jnp.log(x[0]) + x[1] * log_t
-    return jnp.stack([log_ref, x[1], x[2] * jnp.exp(-log_ref)])
+    reference = x[0] * jnp.exp(x[1] * log_t)
+    ratio = jnp.maximum(x[2] / reference, _LEAST)
+    return jnp.stack([jnp.log(reference * (1 + ratio)), x[1] / (1 + ratio), ratio])
 
 
 def _to_x3(z: Float[Array, "3"], log_t: Array) -> Float[Array, "3"]:
-    return jnp.stack([jnp.exp(z[0] - z[1] * log_t), z[1], z[2] * jnp.exp(z[0])])
+    reference, exponent = jnp.exp(z[0]) / (1 + z[2]), z[1] * (1 + z[2])
+    amplitude = reference * jnp.exp(-exponent * log_t)
+    return jnp.stack([amplitude, exponent, z[2] * reference])
 
 
 def _support2(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return np.array([_FREE[0], lo[1]]), np.array([_FREE[1], hi[1]])
+    return np.array([-np.inf, lo[1]]), np.array([np.inf, hi[1]])
 
 
 def _support3(lo: np.ndarray, hi: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return (
-        np.array([_FREE[0], lo[1], _FREE[0]]),
-        np.array([_FREE[1], hi[1], _FREE[1]]),
-    )
+    del lo, hi  # the bounds are no box in these coordinates
+    return np.array([-np.inf, -np.inf, -1.0]), np.full(3, np.inf)

@@ -12,6 +12,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..problem import (
@@ -25,11 +26,12 @@ from ..problem import (
     SamplingCoordinates,
 )
 from . import tiles
+from .angles import mirrored
 from .coordinates import at_reference_time
 from .correlation import SMOOTHING, shape, shear_phase
 from .parameters import physical_names
 from .scaling import fourier_names, fourier_terms
-from .transport import cumulative_rate
+from .transport import RATE_FLOOR, cumulative_rate, log_times, power_law, spelt
 
 
 class XpcsModel(AbstractModel):
@@ -92,6 +94,44 @@ class XpcsModel(AbstractModel):
             phase = phase.astype(q.dtype)
         m = shape(exponent, phase, self.convention)
         return jnp.stack([m, jnp.ones_like(m)], axis=1)
+
+    def derived(self, theta: dict[str, Any]) -> dict[str, tuple[Any, str]]:
+        """D0/2, the Stokes-Einstein diffusion coefficient of Brownian motion."""
+        del theta
+        if self.rate != "power":
+            return {}
+        return {"D_stokes_einstein": (lambda known: known["D0"] / 2, "Å²/s")}
+
+    def cautions(
+        self, theta: dict[str, Any], coords: dict[str, Any]
+    ) -> tuple[str, ...]:
+        """Rates on their floor, and a flow direction whose sign cannot be told."""
+        said = []
+        for name, unit, n in self._floored(theta):
+            said.append(
+                f"{name} is on its floor of {RATE_FLOOR:g} {unit} at {n} of "
+                f"{self.t.size} times, where its parameters have no effect"
+            )
+        if self.flow and self.parameters["phi0"].free and mirrored(coords["phi"]):
+            said.append(
+                "the angles are their own mirror images, so the data cannot tell phi0 "
+                "from -phi0"
+            )
+        return tuple(said)
+
+    def _floored(self, theta: dict[str, Any]) -> list[tuple[str, str, int]]:
+        """(rate, unit, times on the floor) of the rates that are cut anywhere."""
+        laws = [("J(t)", "Å²/s", ("D0", "alpha", "D_offset"))]
+        if self.flow:
+            shear = ("gamma_dot_t0", "beta", "gamma_dot_t_offset")
+            laws.append(("the shear rate", "1/s", shear))
+        log_t, out = log_times(self.t, self.dt), []
+        for name, unit, (amplitude, exponent, offset) in laws:
+            factor, constant = spelt(self.rate, theta[amplitude], theta[offset])
+            values = power_law(log_t, factor, theta[exponent], constant)
+            n = int(np.sum(np.asarray(values) <= RATE_FLOOR))
+            out += [(name, unit, n)] if n else []
+        return out
 
     @property
     def own_amplitudes(self) -> bool:

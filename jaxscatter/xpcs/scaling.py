@@ -77,9 +77,10 @@ def held(
     if data.streamed:
         raise ModelError(f"scaling={scaling!r} needs all points at once; use load")
     lag = np.asarray(data.coords["late"]) - np.asarray(data.coords["early"])
+    lag = lag.astype(float)
     y = np.where(np.asarray(data.mask) > 0, np.asarray(data.y), np.nan)
     pairs = [
-        quantile_scaling(row, lag.astype(float), bounds["contrast"], bounds["offset"]) for row in y
+        quantile_scaling(row, lag, bounds["contrast"], bounds["offset"]) for row in y
     ]
     table = np.array(pairs)
     if scaling == "constant_averaged":
