@@ -7,12 +7,13 @@ projected out) and best values x_s,
 
 which is the joint fit wherever each χ² is quadratic between x_s and x, and exactly so
 for a linear model. A direction that a fit does not determine has no curvature there and
-so no weight.
+so no weight. A fit that determines a parameter to no better than its own size is far
+from quadratic; its p-value of agreement then tells, and the joint fit is the answer.
 """
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,7 @@ class CombinedFit:
 
 
 def combine_fits(
-    results: Sequence[FitResult],
+    results: Iterable[FitResult],
     names: Sequence[str] | None = None,
     *,
     warn: bool = True,
@@ -145,8 +146,7 @@ def combine_fits(
             result with undetermined combinations: `bind` its problem first.
         KeyError: a name that is free in no fit.
     """
-    results = list(results)
-    _check(results)
+    results = _checked(results)
     labels = _shared_labels(results, names)
     count, d = len(results), len(labels)
     x, sd = np.full((count, d), np.nan), np.full((count, d), np.inf)
@@ -201,7 +201,8 @@ def combine_fits(
     return out
 
 
-def _check(results: Sequence[FitResult]) -> None:
+def _checked(given: Iterable[Any]) -> list[FitResult]:
+    results = list(given)
     for s, r in enumerate(results):
         if not isinstance(r, FitResult):
             raise TypeError(f"result {s} is {type(r).__name__}; expected a FitResult")
@@ -214,6 +215,7 @@ def _check(results: Sequence[FitResult]) -> None:
             )
     if len(results) < 2:
         raise ModelError(f"{len(results)} results; expected at least two")
+    return results
 
 
 def _shared_labels(
@@ -296,9 +298,14 @@ def _information(
     if r.problem is not None:
         import jax.numpy as jnp
 
-        h = normal_at(make_objective(r.problem), jnp.asarray(r.x))[0]
+        h = np.array(normal_at(make_objective(r.problem), jnp.asarray(r.x))[0])
+        # the guard of `curvature`: less than that is rounding
+        size = np.sqrt(np.maximum(np.diagonal(h), 0.0))
+        size = size * np.asarray(r.problem.parameters.scales())
+        seen = size > 1e-12 * np.max(size, initial=0.0)
         scaled = r.scaled and r.statistics["dof"] > 0
-        return np.array(h) / (r.statistics["red_chi2"] if scaled else 1.0)
+        h = h / (r.statistics["red_chi2"] if scaled else 1.0)
+        return h * np.outer(seen, seen)
     stderr = np.array([r.error(n) for n in r.labels])
     lost = np.isinf(stderr)
     if np.any(np.diagonal(r.cov)[lost] > 0):
