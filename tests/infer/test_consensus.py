@@ -21,7 +21,8 @@ from jaxscatter.infer import (
     map_fit,
     sample,
 )
-from jaxscatter.infer.consensus import shard_seed
+from jaxscatter.infer.consensus import _collected, shard_seed
+from jaxscatter.infer.pooling import Piece, pooled
 from jaxscatter.problem import Amplitude, Dataset, Gaussian, Parameter, Problem, model
 
 GROUPS, POINTS, SIGMA = 4, 60, 0.3
@@ -203,6 +204,27 @@ def test_stopping_keeps_the_finished_shards():
     assert "shard 1/4 NUTS warm-up" in phases
     with pytest.raises(SamplingError, match="before the first shard was finished"):
         consensus(plane(), 4, progress=lambda e: False, **QUICK)
+
+
+def test_local_parameters_without_a_finished_shard_are_named():
+    """As after an early end with whole groups in the shards."""
+
+    def columns(theta, coords):
+        return (theta["b"] + theta["s"] * coords["t"])[:, None]
+
+    table = [
+        Parameter("s", 1.0, bounds=(-9.0, 9.0)),
+        Parameter("b", 0.5, bounds=(-9.0, 9.0), local=True),
+    ]
+    problem = Problem(model(columns, table), plane().given)
+    draws = np.random.default_rng(0).normal(size=(2, 50, 3))
+    known = Piece(("s", "b[0]", "b[2]"), draws, {})
+    pool = pooled([known, known], problem.parameters.labels, "full")
+    with pytest.raises(SamplingError, match=r"b\[1\], b\[3\]: belongs to groups"):
+        _collected(problem, pool, "profile", 0, {})
+    held = pool._replace(held={"b[1]": 0.5, "b[3]": 0.5})
+    with pytest.raises(SamplingError, match=r"b\[1\], b\[3\] cannot be determined"):
+        _collected(problem, held, "profile", 0, {})
 
 
 def test_the_same_seed_draws_the_same():
