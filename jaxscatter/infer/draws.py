@@ -184,8 +184,10 @@ def _near_bounds(problem: Problem, x: np.ndarray) -> tuple[str, ...]:
         for bound, side, word in ((lo[i], 1, "above"), (hi[i], -1, "below")):
             if not np.isfinite(bound):
                 continue
-            share = np.mean(side * (x[..., i] - bound) < NEAR_BOUND * width)
             sd = float(np.std(x[..., i]))
+            # a narrow posterior may lie close to a bound of a wide range, yet off it
+            near = min(NEAR_BOUND * width, 0.1 * sd)
+            share = np.mean(side * (x[..., i] - bound) < near)
             piled = np.mean(side * (x[..., i] - bound) < 0.5 * sd)
             if share > 0.01 or piled > 0.3:
                 tail = np.quantile(x[..., i], 0.95 if side > 0 else 0.05)

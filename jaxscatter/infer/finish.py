@@ -26,9 +26,8 @@ COVARIANCE_LIMIT = 400
 def _end(objective: Objective, x: jax.Array) -> Any:
     """Everything about the end point that needs the data, in one compilation."""
     problem = objective.problem
-    triple = problem.normal(x)
+    triple, solution, n, groups = problem.end(x)
     h, _, c = objective.augmented(triple, x)
-    solution, n = problem.border(x)
     blocks = amp.covariance(problem.linear, solution)
     s, el = amp.split(problem.linear)
     n_s, n_l = jnp.sum(n[:, s], axis=0), n[:, el]
@@ -41,13 +40,8 @@ def _end(objective: Objective, x: jax.Array) -> Any:
         "blocks": blocks,
         "response": response,
         "fit": problem.predict(x) if problem.pointwise else None,
-        "groups": problem.chi2_per_group(x),
-        # the cost may hold log terms, or be robust
-        "chi2": (
-            jnp.sum(problem.chi2_per_group(x))
-            if problem.log_terms or problem.likelihood.robust
-            else 2 * triple.cost
-        ),
+        "groups": groups,
+        "chi2": jnp.sum(groups),
     }
 
 
@@ -231,7 +225,9 @@ def finish(
         np.asarray(end["null"]) & ~_informed(objective),
         labels,
     )
-    factor = stats["red_chi2"] if scale_covariance and stats["dof"] > 0 else 1.0
+    factor = 1.0
+    if scale_covariance and stats["dof"] > 0:
+        factor = max(stats["red_chi2"], 1e-200)  # an exact fit divides by it too
     curved = curved.scaled(factor)
     if objective.scale_integrated:
         factor = chi2 / n  # in H already, not in the amplitudes' own covariance

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 from ..errors import FitError, ParameterError
 from ..problem import Problem
 from . import trust_region as tr
-from .approach import approached
+from .approach import Frame, approached, frame
 from .box import Box, box
 from .checkpoint import Checkpoint, fingerprint
 from .finish import finish
@@ -57,10 +57,11 @@ def start_vector(problem: Problem, start: Any) -> Float[Array, " p"]:
 
 
 def start_state(
-    objective: Objective, limits: Box, x: Array, options: tr.Options
+    objective: Objective | Frame, limits: Box, x: Array, options: tr.Options
 ) -> tr.State:
     """Trust-region state at x; call under jit."""
-    n = objective.problem.data.count
+    whole = objective.objective if isinstance(objective, Frame) else objective
+    n = whole.problem.data.count
     return tr.start(
         objective.normal,
         x,
@@ -69,14 +70,19 @@ def start_state(
         limits.scale,
         n,
         options,
-        exact=objective.exact,
+        exact=whole.exact,
     )
 
 
 def advance_state(
-    objective: Objective, limits: Box, state: tr.State, options: tr.Options, trials: Any
+    objective: Objective | Frame,
+    limits: Box,
+    state: tr.State,
+    options: tr.Options,
+    trials: Any,
 ) -> tr.State:
     """State after some more trials; call under jit."""
+    whole = objective.objective if isinstance(objective, Frame) else objective
     return tr.advance(
         state,
         objective.normal,
@@ -84,9 +90,9 @@ def advance_state(
         limits.lo,
         limits.hi,
         limits.scale,
-        objective.problem.data.count,
+        whole.problem.data.count,
         options,
-        exact=objective.exact,
+        exact=whole.exact,
         trials=trials,
         wrap=limits.wrap,
     )
@@ -248,23 +254,28 @@ def run_trust_region(
     reporter = Reporter(progress)
     if problem.n_parameters == 0:
         return _no_parameters(objective, x0, scale_covariance, seed, arguments, warn)
-    saved = None
+    saved, named = None, frame(objective)
     if checkpoint is not None:
         run = fingerprint(problem, x0, settings, objective.prior, objective.linear)
         saved = Checkpoint(checkpoint, run)
     if saved is not None and saved.exists:
-        like = eqx.filter_eval_shape(_start, objective, limits, x0, settings)
+        like = eqx.filter_eval_shape(_start, named, limits, x0, settings)
         state, _, counts = saved.load(like)
         before = counts["before"]
     else:
-        x0, before = approached(objective, limits, x0)
-        state = _start(objective, limits, x0, settings)
+        state, before = approached(
+            objective,
+            limits,
+            x0,
+            lambda f, b, x: _start(f, b, x, settings),
+            lambda f, b, s, n: _advance(f, b, s, settings, n),
+        )
     whole = not reporter.active and saved is None
     block = settings.max_trials if whole else BLOCK
     code = int(state.code)
     try:
         while code == tr.RUNNING and int(state.trials) < settings.max_trials:
-            state = _advance(objective, limits, state, settings, jnp.asarray(block))
+            state = _advance(named, limits, state, settings, jnp.asarray(block))
             code = int(state.code)
             message = tr.MESSAGES[code]
             if saved is not None:

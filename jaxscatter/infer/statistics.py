@@ -58,8 +58,10 @@ class Curvature:
 
     def scaled(self, factor: float) -> "Curvature":
         """The same with variances times `factor`."""
-        cov, stderr = self.cov * factor, self.stderr * math.sqrt(factor)
-        return dataclasses.replace(self, cov=cov, stderr=stderr)
+        # an exact fit does not determine what its data do not see
+        known = np.where(np.isinf(self.stderr), 0.0, self.stderr) * math.sqrt(factor)
+        stderr = np.where(np.isinf(self.stderr), np.inf, known)
+        return dataclasses.replace(self, cov=self.cov * factor, stderr=stderr)
 
     def error(self, slope: np.ndarray) -> float:
         """Standard error √(gradᵀ C grad), inf where a lost direction enters."""

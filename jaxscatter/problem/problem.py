@@ -256,43 +256,40 @@ class Problem(eqx.Module):
         chi2, log_v = at.misfit(passes.profile(self, at).per_group(self.linear))
         return 0.5 * jnp.sum(chi2) + jnp.sum(log_v)
 
-    def chi2_per_group(self, x: Float[Array, " p"]) -> Float[Array, " g"]:
-        """Σ (y - μ)²/v of each group at the best amplitudes, whatever the loss."""
-        at = passes.begin(self, x, tangents=False)
-        a = passes.profile(self, at).per_group(self.linear)
-        if self.likelihood.robust:
-            at = passes.begin(self._copied(likelihood=Gaussian()), x, tangents=False)
-        return at.misfit(a)[0]
-
     def normal(self, x: Float[Array, " p"]) -> Normal:
         """(H, g, cost) with the amplitudes projected out, Kaufman's form.
 
         H = M - Nᵀ G⁻¹ N over free amplitudes. Where the projection leaves no more than
         rounding, H_ii <= 1e-12 M_ii, row, column and gradient become exactly 0.
         """
+        return self.end(x)[0]
+
+    def end(
+        self, x: Float[Array, " p"]
+    ) -> tuple[Normal, Solution, Float[Array, "g k p"], Float[Array, " g"]]:
+        """`normal`, solved amplitudes, N = AᵀWJ and Σ (y - μ)²/v per group.
+
+        N is that of the free amplitudes, for joint covariances.
+        """
         at = passes.begin(self, x, tangents=True)
         solution = passes.profile(self, at)
-        t = at.tangents(solution.per_group(self.linear), marginal=False)
+        a = solution.per_group(self.linear)
+        t = at.tangents(a, marginal=False)
         where = self.layout
         m = sums.scatter(where, t.m, 2)
         g = sums.scatter(where, t.slope, 1)
-        h = m
-        if self.linear:
-            n = sums.spread(where, t.n)
-            n = n * solution.free_per_group(self.linear)[:, :, None]
-            h = m - _projected(self.linear, solution, n)
+        n = sums.spread(where, t.n)
+        n = n * solution.free_per_group(self.linear)[:, :, None]
+        h = m - _projected(self.linear, solution, n) if self.linear else m
         seen = jnp.diagonal(h) > 1e-12 * jnp.diagonal(m)
         keep = seen.astype(h.dtype)
         cost = 0.5 * jnp.sum(t.chi2) + jnp.sum(t.log_v)
-        return Normal(h * keep[:, None] * keep[None, :], g * keep, cost, ~seen)
-
-    def border(self, x: Float[Array, " p"]) -> tuple[Solution, Float[Array, "g k p"]]:
-        """Solved amplitudes and N = AᵀWJ per group, for joint covariances."""
-        at = passes.begin(self, x, tangents=True)
-        solution = passes.profile(self, at)
-        t = at.tangents(solution.per_group(self.linear), marginal=False)
-        n = sums.spread(self.layout, t.n)
-        return solution, n * solution.free_per_group(self.linear)[:, :, None]
+        normal = Normal(h * keep[:, None] * keep[None, :], g * keep, cost, ~seen)
+        groups = t.chi2
+        if self.likelihood.robust:
+            plain = self._copied(likelihood=Gaussian())
+            groups = passes.begin(plain, x, tangents=False).misfit(a)[0]
+        return normal, solution, n, groups
 
     def residuals(self, x: Float[Array, " p"]) -> Float[Array, " n"]:
         """sqrt(mask/v) (y - μ) of all points, flat: dense, for small problems."""
@@ -332,9 +329,12 @@ class Problem(eqx.Module):
         return self.note.content["arguments"][1]
 
     def on_pilot(self) -> "Problem":
-        """The problem on the few points of `pilot`, for the passes."""
+        """The problem on a few of its points, for references and start values."""
+        few = self.pilot
+        if few is None:
+            few = as_arrays(pilot_of(self.given))
         return self._copied(
-            data=self.pilot, place=None, chunk=None, block=None, mesh=None
+            data=few, pilot=few, place=None, chunk=None, block=None, mesh=None
         )
 
     def without_blocks(self) -> "Problem":

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._types import as_float
-from ..errors import DataError, ParameterError
+from ..errors import DataError, ModelError, ParameterError
 from ..numerics._checks import positive
 from ..problem import (
     Amplitude,
@@ -48,6 +48,7 @@ def problem(
     likelihood: Gaussian | None = None,
     chunk: int | None = None,
     precision: str = "double",
+    allow_float32: bool = False,
 ) -> Problem:
     """An XPCS problem: contrast and offset per angle, physics shared by all angles.
 
@@ -71,12 +72,18 @@ def problem(
         likelihood: `Gaussian()` noise options and robust losses.
         chunk: points per angle held at a time; None means what suits the model.
         precision: "mixed" stores data and computes c2 in single precision, for fits.
+        allow_float32: go on although JAX runs in single precision throughout.
 
     Raises:
         ModelError, DataError, ParameterError: what does not exist or fit, by name; a
             start value that is impossible.
     """
     name = model_name(model)
+    if not (jax.config.read("jax_enable_x64") or allow_float32):
+        raise ModelError(
+            "JAX runs in single precision (JAXSCATTER_X64=0), which rounds the sums of "
+            "a fit; use double precision, or allow_float32=True"
+        )
     for option, value, known in (
         ("rate", rate, RATES),
         ("floor", floor, FLOORS),
@@ -139,8 +146,10 @@ def scanned_start(problem: Problem, n: int = 12) -> dict[str, float]:
     """Start values of D0, γ̇0 and phi0 by a scan of the cost over their bounds.
 
     D0 and γ̇0 take `n` values each, evenly in their logarithms, and phi0 five; contrast
-    and offset are solved for at each, and the other parameters stay at their starts.
+    and offset are solved for at each, and the other parameters stay at their starts. A
+    thousand points of each angle are enough to choose.
     """
+    problem = problem.on_pilot()
     axes, names = [], []
     for p in problem.parameters.free:
         lo, hi = (float(b) for b in p.bounds)

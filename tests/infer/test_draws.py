@@ -44,6 +44,15 @@ def test_mass_at_a_bound_is_read_as_a_one_sided_interval(cases):
     assert f"i has its mass at its bound 0: read it as < {limit:.5g}" in post.summary()
 
 
+def test_a_narrow_posterior_near_a_far_bound_is_not_at_it(cases):
+    """Twenty widths from a bound, yet within a thousandth of the range."""
+    table = {"i": (0.0, 3.0), "s": (0.0, 5000.0)}
+    problem = cases.line().with_(
+        parameters={n: {"bounds": b, "prior": None} for n, b in table.items()}
+    )
+    assert "at_bound" not in collected(problem, independent()).flags
+
+
 def test_missing_errors_are_said(cases):
     post = collected(cases.line(sigma=None), independent())
     assert any("sigma = 1 was taken" in w for w in post.warnings)

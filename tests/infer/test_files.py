@@ -346,7 +346,7 @@ def test_a_file_that_lacks_a_group_is_a_format_error(make, tmp_path):
     path = save(make(), tmp_path / "run.h5")
     with h5py.File(path) as file:
         names = set(file)
-    for name in sorted(names):
+    for name in sorted(names - {"groups"}):  # files of version 0.1 have none
         with h5py.File(path, "a") as file:
             file.move(name, "elsewhere")
         with pytest.raises(FormatError, match="damaged or incomplete"):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxscatter import xpcs
+from jaxscatter.errors import ModelError
 from jaxscatter.xpcs.correlation import CONVENTIONS
 
 T = 0.1 * np.arange(14)
@@ -60,3 +61,55 @@ def test_triple_and_gradient_agree_and_are_finite_on_the_floor():
 def test_results_name_convention_and_spelling():
     _, _, problem = made("homodyne_v2")
     assert problem.model.name == "laminar_flow (homodyne_v2, rate=power)"
+
+
+def test_results_carry_half_of_d0():
+    import jaxscatter as js
+
+    _, _, problem = made()
+    fit = js.fit(problem, warn=False, max_trials=2)
+    value, error, unit = fit.derived["D_stokes_einstein"]
+    np.testing.assert_allclose(value, fit["D0"] / 2)
+    np.testing.assert_allclose(error, fit.error("D0") / 2)
+    assert unit == "Å²/s"
+
+
+def test_a_rate_on_its_floor_is_said():
+    _, _, problem = made()
+    theta = {**THETA, "D_offset": -5000.0, "gamma_dot_t_offset": -0.1}
+    said = problem.model.cautions(theta, {"phi": PHI})
+    assert len(said) == 2
+    assert said[0].startswith("J(t) is on its floor of 1e-10 Å²/s at 14 of 14 times")
+    assert "shear rate is on its floor" in said[1]
+    assert problem.model.cautions(THETA, {"phi": PHI}) == ()
+
+
+def test_single_precision_is_refused_unless_wanted(monkeypatch):
+    _, data, _ = made()
+    monkeypatch.setattr(jax.config, "read", lambda name: False)
+    with pytest.raises(ModelError, match="JAX runs in single precision"):
+        xpcs.problem(data, values=THETA)
+
+
+def test_several_q_share_the_physics():
+    """Groups of two Q and one angle each: one fit, amplitudes of their own."""
+    import jaxscatter as js
+
+    qs, theta = (
+        np.array([0.004, 0.007]),
+        {"D0": 1500.0, "alpha": -0.4, "D_offset": 30.0},
+    )
+    squares = np.stack(
+        [
+            np.asarray(
+                xpcs.c2(theta, T, 0.0, q=q, model="static", contrast=c, offset=1.0)
+            )
+            for q, c in zip(qs, (0.2, 0.35), strict=True)
+        ]
+    )
+    data = xpcs.from_matrices(squares, np.zeros(2), q=qs, t=T, sigma=0.001)
+    fit = js.fit(xpcs.problem(data, "static"), warn=False)
+    for name, value in theta.items():
+        np.testing.assert_allclose(fit[name], value, rtol=1e-5)
+    contrast = [fit.amplitude_values[f"contrast[{i}]"] for i in range(2)]
+    np.testing.assert_allclose(contrast, [0.2, 0.35], rtol=1e-6)
