@@ -94,6 +94,7 @@ class Problem(eqx.Module):
         linear_mode: str | None = None,
         precision: str = "double",
         mesh: Any = None,
+        _same_points: "Problem | None" = None,
     ):
         if precision not in PRECISIONS:
             raise ModelError(
@@ -123,19 +124,24 @@ class Problem(eqx.Module):
         self.n_points = given.n_given if given.streamed else given.n_points
         if chunk is not None and chunk < 1:
             raise DataError(f"chunk is {chunk}; expected at least one point")
-        laid_out = arranged(model, given, chunk, mesh)
-        points: Any = laid_out[0]
-        self.place, self.block, self.chunk = laid_out[1:]
-        self.pilot = None if self.block is None else pilot_of(given)
-        if precision == "mixed":
-            points = points if points.streamed else points.lowered()
-            self.pilot = None if self.pilot is None else self.pilot.lowered()
+        if _same_points is not None:
+            points: Any = _same_points.data
+            for name in ("place", "block", "chunk", "pilot"):
+                setattr(self, name, getattr(_same_points, name))
+        else:
+            points, self.place, self.block, self.chunk = arranged(
+                model, given, chunk, mesh
+            )
+            few = None if self.block is None else pilot_of(given)
+            if precision == "mixed":
+                points = points if points.streamed else points.lowered()
+                few = None if few is None else few.lowered()
+            points, self.pilot = placed(points, mesh), as_arrays(few)
         self.precision, self.mesh = precision, mesh
         spread = table.spread(points.n_groups)
         self.coordinates = Coordinates(spread, model.sampling_coordinates)
         self.model, self.likelihood = as_arrays(model), likelihood
-        self.data, self.parameters = placed(points, mesh), as_arrays(spread)
-        self.pilot = as_arrays(self.pilot)
+        self.data, self.parameters = points, as_arrays(spread)
         self.linear = () if explicit else model.amplitudes
         self.linear_mode = linear_mode
         self.note = Note(
@@ -213,6 +219,8 @@ class Problem(eqx.Module):
             "precision": self.precision,
             "mesh": self.mesh,
         }
+        if not changes.keys() & {"model", "data", "chunk", "precision", "mesh"}:
+            now["_same_points"] = self  # nothing that decides how they lie
         if not isinstance(changes.get("parameters"), Mapping):
             return Problem(**{**now, **changes})
         new = Problem(**{**now, **changes, "parameters": now["parameters"]})

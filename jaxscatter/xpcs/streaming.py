@@ -12,7 +12,7 @@ from ..problem import StreamedDataset
 from ..problem.streamed import Piece, Reader
 from .angles import selected
 from .dataset import DIMS, UNITS
-from .tiles import tile_pairs
+from .tiles import pairs_of, tile_corners
 
 SIDE = 128
 """Side of a tile read at once, in frames."""
@@ -21,7 +21,7 @@ POINTS = 1 << 20
 
 
 class TileReader(Reader):
-    """Chunks of tiles of the triangle t2 > t1, in the order of `tile_pairs`."""
+    """Chunks of tiles of the triangle t2 > t1, in the order of `tile_corners`."""
 
     def __init__(
         self,
@@ -34,22 +34,23 @@ class TileReader(Reader):
         self.file, self.keep, self.first, self.dtype = file, keep, first, dtype
         self.sigma = sigma.astype(dtype)
         n = len(file.t)
-        row, col, self.side = tile_pairs(n, SIDE)
+        self.down, self.right, self.side = tile_corners(n, SIDE)
         self.block = self.side**2
         self.points = (n - first) * (n - first - 1) // 2
-        tiles = len(row) // self.block
+        tiles = len(self.down)
         self.per_chunk = max(1, min(tiles, POINTS // (self.block * len(keep))))
         self.count = -(-tiles // self.per_chunk)
-        self.row = row.reshape(tiles, self.block)
-        self.col = col.reshape(tiles, self.block)
 
     def read(self, index: int) -> Piece:
         """The chunk of that number; tiles past the last have weight 0."""
         tiles = np.arange(index * self.per_chunk, (index + 1) * self.per_chunk)
-        real = tiles < len(self.row)
-        tiles = np.minimum(tiles, len(self.row) - 1)
+        real = tiles < len(self.down)
+        tiles = np.minimum(tiles, len(self.down) - 1)
         n, groups = len(self.file.t), len(self.keep)
-        row, col = self.row[tiles], self.col[tiles]
+        row, col = (
+            v.reshape(len(tiles), self.block)
+            for v in pairs_of(self.down[tiles], self.right[tiles], self.side)
+        )
         y = np.zeros((groups, len(tiles), self.block))
         for i in np.flatnonzero(real):
             y[:, i] = self._tile(int(row[i, 0]), int(col[i, 0]))

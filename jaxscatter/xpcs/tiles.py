@@ -47,15 +47,28 @@ def tiled(data: Dataset) -> Arrangement | None:
     )
 
 
-def tile_pairs(n: int, most: int = TILE) -> tuple[np.ndarray, np.ndarray, int]:
+def tile_pairs(n: int) -> tuple[np.ndarray, np.ndarray, int]:
     """(row, column) of every pair of the tiles that cover t2 > t1, and their side."""
+    down, right, side = tile_corners(n)
+    return *pairs_of(down, right, side), side
+
+
+def tile_corners(n: int, most: int = TILE) -> tuple[np.ndarray, np.ndarray, int]:
+    """First row and column of every tile, and their side."""
     count = -(-n // most)
     side = -(-n // count)
     down, right = np.triu_indices(count)
+    return down * side, right * side, side
+
+
+def pairs_of(
+    down: np.ndarray, right: np.ndarray, side: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(row, column) of every pair of some tiles, row by row."""
     r, c = np.meshgrid(np.arange(side), np.arange(side), indexing="ij")
-    row = down[:, None] * side + r.ravel()[None]
-    col = right[:, None] * side + c.ravel()[None]
-    return row.ravel(), col.ravel(), side
+    row = down[:, None] + r.ravel()[None]
+    col = right[:, None] + c.ravel()[None]
+    return row.ravel(), col.ravel()
 
 
 class Tables(NamedTuple):
