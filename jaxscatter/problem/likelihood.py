@@ -120,7 +120,7 @@ class Gaussian(eqx.Module):
             return 1 / (1 + s)
         if self.loss == "student_t":
             return (self.nu + 1) / (self.nu + s)
-        return jnp.ones(())
+        return jnp.ones((), z2.dtype)
 
     @property
     def fixed_weights(self) -> bool:

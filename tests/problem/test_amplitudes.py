@@ -252,5 +252,7 @@ def test_what_cannot_be_solved_is_refused():
     with pytest.raises(ModelError, match="7 amplitudes"):
         amp.declared([f"a{i}" for i in range(7)])
     with pytest.raises(ModelError, match="only a single"):
-        amp.declared([POSITIVE("a", shared=True), Amplitude("b", shared=True)])
+        both = [POSITIVE("a", shared=True), Amplitude("b", shared=True)]
+        amp.declared([*both, Amplitude("c")])
+    assert len(amp.declared(both)) == 2  # without local ones they are enumerated
     assert [a.name for a in amp.declared(["a", POSITIVE("b")])] == ["a", "b"]

@@ -56,11 +56,11 @@ def test_what_cannot_be_is_refused():
 def test_losses_are_those_of_scipy(loss):
     from scipy.optimize import least_squares
 
-    z = np.array([0.0, 0.3, 0.99, 1.01, 5.0, 40.0])
+    z = jnp.array([0.0, 0.3, 0.99, 1.01, 5.0, 40.0])
     made = Gaussian(loss=loss, loss_scale=1.5)
 
     def residuals(x):
-        return z * x[0]
+        return np.asarray(z) * x[0]
 
     known = least_squares(residuals, [1.0], loss=loss, f_scale=1.5, max_nfev=1)
     np.testing.assert_allclose(0.5 * np.sum(made.loss_of(z**2)), known.cost, rtol=1e-6)
@@ -73,7 +73,7 @@ def test_losses_are_those_of_scipy(loss):
 def test_student_t_is_its_log_density():
     from scipy.stats import t
 
-    z = np.linspace(0.0, 30.0, 7)
+    z = jnp.linspace(0.0, 30.0, 7)
     made = Gaussian(loss="student_t", nu=3.0)
     expected = 2 * (t(3.0).logpdf(0.0) - t(3.0).logpdf(z))
     np.testing.assert_allclose(made.loss_of(z**2), expected, rtol=1e-12)

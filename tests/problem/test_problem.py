@@ -261,9 +261,9 @@ def test_predictions_and_amplitudes():
     np.testing.assert_allclose(explicit.cost(x), problem.cost(x[:5]), rtol=1e-12)
 
 
-def test_border_is_the_weighted_product_of_columns_and_tangents():
+def test_the_border_is_the_weighted_product_of_columns_and_tangents():
     problem, x = cases.problem(cases.POSITIVE), jnp.asarray(X)
-    solution, n = eqx.filter_jit(problem.border)(x)
+    _, solution, n, groups = eqx.filter_jit(problem.end)(x)
     a = solution.per_group(problem.linear)
     tangents = jax.jacfwd(
         lambda x: jnp.einsum("gnk,gk->gn", cases.design(x, problem.data), a)
@@ -273,6 +273,7 @@ def test_border_is_the_weighted_product_of_columns_and_tangents():
     free = solution.free_per_group(problem.linear)
     expected = jnp.einsum("gnk,gn,gnp->gkp", full, w, tangents) * free[:, :, None]
     np.testing.assert_allclose(n, expected, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(jnp.sum(groups), 2 * problem.cost(x), rtol=1e-12)
 
 
 def test_explicit_amplitudes_become_parameters():
