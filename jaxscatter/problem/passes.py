@@ -258,11 +258,10 @@ def _totals(
 ) -> BlockSums:
     """Sums of all blocks per group, in double precision."""
     block, where = problem.block, problem.layout
-    mixed = problem.precision == "mixed"
-    if mixed:
-        prepared, d_prepared = (
-            problem.model.lowered(p) for p in (prepared, d_prepared)
-        )
+    if problem.precision == "mixed":
+        prepared = problem.model.lowered(prepared)
+        if d_prepared is not None:
+            d_prepared = problem.model.lowered(d_prepared)
 
     def group(y, sigma, mask, coords, fixed, xl, a):
         values = dict(zip(where.shared, at.xs, strict=True))
