@@ -29,6 +29,15 @@ METHODS = ("tr", "scipy-trf", "nelder-mead", "powell", "lbfgs", "adam", "adamw")
 
 def start_vector(problem: Problem, start: Any) -> Float[Array, " p"]:
     """X of a start given as nothing, a mapping of names, a vector or a result."""
+    x = _start_vector(problem, start)
+    lost = np.flatnonzero(~np.isfinite(np.asarray(x)))
+    if lost.size:
+        name, value = problem.parameters.labels[lost[0]], float(x[lost[0]])
+        raise ParameterError(f"start has {name} = {value}; expected finite numbers")
+    return x
+
+
+def _start_vector(problem: Problem, start: Any) -> Float[Array, " p"]:
     if start is None:
         return problem.start()
     if isinstance(start, FitResult):
