@@ -40,7 +40,7 @@ def plot_c2_maps(
     d = record(data)
     chosen, note = _chosen(d, angles, max_angles)
     maps = [_matrix(d, d["y"], g) for g in chosen]
-    columns = min(3, len(chosen))
+    columns = _columns(len(chosen))
     rows = -(-len(chosen) // columns)
     with style.context():
         fig = style.figure(2.9 * columns + 1.2, 2.9 * rows + 0.6)
@@ -134,7 +134,7 @@ def plot_age_cuts(
     cuts, curves = _cuts(d, chosen, ages, width, getattr(data, "scaled", None))
     tau = np.asarray(cuts.coords["tau"])
     per_angle = cuts.n_groups // len(chosen)
-    columns = min(3, len(chosen))
+    columns = _columns(len(chosen))
     rows = -(-len(chosen) // columns)
     wide, high = (6.4, 4.8) if len(chosen) == 1 else (3.3 * columns, 2.8 * rows + 0.7)
     with style.context():
@@ -253,6 +253,11 @@ def _time_labels(axes: Any, shown: int) -> None:
     for ax in axes.ravel():
         ax.locator_params(nbins=5)
     _labels(axes, shown, T1, T2)
+
+
+def _columns(panels: int) -> int:
+    """Panels side by side: four make a square, others rows of three."""
+    return 2 if panels == 4 else min(3, panels)
 
 
 def _labels(axes: Any, shown: int, x: str, y: str) -> None:
