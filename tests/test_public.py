@@ -96,3 +96,14 @@ def test_the_lines_of_the_readme_run(tmp_path, monkeypatch):
     assert space["best"].success
     assert space["post"].converged
     assert (tmp_path / "run.h5").exists()
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_readme_on_xpcs_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    block = re.search(r"```python\n(example = .*?)```", README.read_text(), re.S)
+    assert block is not None
+    space = {"js": jaxscatter}
+    exec(block.group(1), space)
+    assert space["best"].success
+    assert (tmp_path / "c2.png").exists() and (tmp_path / "rates.png").exists()

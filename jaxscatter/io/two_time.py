@@ -249,7 +249,9 @@ def _stack(file: Any, layout: str, keys: tuple[str, ...]) -> _Table:
     q = np.repeat(q, len(c2)) if q.size == 1 else q
     if not len(c2) == phi.size == q.size:
         found = f"{c2_key} {c2.shape}, {phi_key} ({phi.size},), {q_key} ({q.size},)"
-        raise DataError(f"{found}: expected as many angles and Q as matrices")
+        last = c2.shape[0] == c2.shape[1] and c2.shape[2] == phi.size
+        hint = f"; the axis of angles comes first in {c2_key}" if last else ""
+        raise DataError(f"{found}: expected as many angles and Q as matrices{hint}")
     t = np.asarray(file[t_key][()], float) if t_key in file else None
     if t_key == "t1" and t is not None and "t2" in file:
         other = np.asarray(file["t2"][()], float)

@@ -29,6 +29,8 @@ DIMS = {
     "t": (None,),
     "dt": (),
 }
+LARGEST_Q = 10.0
+"""1/Å; no X-rays in use scatter further."""
 UNITS = {"t": "s", "dt": "s", "phi": "degree", "q": "1/Å", "y": ""}
 
 
@@ -115,7 +117,9 @@ def from_matrices(
     if c2.ndim == 2:
         c2 = c2[None]
     if c2.ndim != 3 or c2.shape[1] != c2.shape[2]:
-        raise DataError(f"c2 has shape {c2.shape}; expected (φ, n, n)")
+        last = c2.ndim == 3 and c2.shape[0] == c2.shape[1]
+        hint = ": np.moveaxis(c2, -1, 0) puts the angles first" if last else ""
+        raise DataError(f"c2 has shape {c2.shape}; expected (φ, n, n){hint}")
     angles, n = c2.shape[:2]
     if phi.shape != (angles,) or not np.all(np.isfinite(phi)):
         raise DataError(f"phi has shape {phi.shape}; expected {angles} finite angles")
@@ -124,6 +128,12 @@ def from_matrices(
     wide_q = np.broadcast_to(np.asarray(q, dtype=float), (angles,))
     if not np.all(np.isfinite(wide_q) & (wide_q > 0)):
         raise DataError(f"q is {q}; expected positive numbers in 1/Å")
+    if np.any(wide_q > LARGEST_Q):
+        warnings.warn(
+            f"q is {float(wide_q.max()):g}; is it in 1/Å? 1 1/nm is 0.1 1/Å",
+            DataWarning,
+            stacklevel=2,
+        )
     if dt is not None and not (np.isfinite(dt) and dt > 0):
         raise DataError(f"dt is {dt} s; expected a positive finite number")
     if t is None:

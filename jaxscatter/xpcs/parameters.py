@@ -31,6 +31,9 @@ ALIASES = {
     "phi_0": "phi0",
 }
 SEVERITIES = ("info", "warning", "error")
+CHANGES = ("name", "min", "max", "prior_mu", "prior_sigma", "type")
+"""What an entry of `bounds` may say."""
+TYPES = ("truncatednormal", "normal", "uniform")
 
 
 class Range(NamedTuple):
@@ -134,16 +137,13 @@ def parameter_set(
         priors: truncated normals of the table; else uniform between the bounds.
 
     Raises:
-        ParameterError: an unknown name, min ≥ max, a start value outside its bounds, a
-            name both active and fixed, or a value that is not finite.
+        ParameterError: an unknown name or key, min ≥ max, a start value outside its
+            bounds, a name both active and fixed, or a value that is not finite.
     """
     names = physical_names(model)
     values, fixed = canonical(values or {}), canonical(fixed or {})
     active = None if active is None else [ALIASES.get(n, n) for n in active]
-    changes = {}
-    for entry in bounds:
-        name = ALIASES.get(entry.get("name", ""), entry.get("name", ""))
-        changes[name] = entry
+    changes = {ALIASES.get(e["name"], e["name"]): e for e in map(_change, bounds)}
     for given in (
         values,
         fixed,
@@ -152,11 +152,9 @@ def parameter_set(
     ):
         for name in given:
             if name not in names:
-                near = difflib.get_close_matches(str(name), names, n=1)
-                hint = f"; did you mean {near[0]!r}?" if near else ""
                 raise ParameterError(
                     f"{model!r} has no parameter {name!r}; there are "
-                    f"{list(names)}{hint}"
+                    f"{list(names)}{_nearest(name, names)}"
                 )
     both = sorted(set(active or ()) & set(fixed))
     if both:
@@ -181,6 +179,35 @@ def parameter_set(
             )
         )
     return ParameterSet(out)
+
+
+def _nearest(given: Any, known: Sequence[str]) -> str:
+    """A question about the known name that is most like a given one, or nothing."""
+    lowered = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(str(given).lower(), list(lowered), n=1)
+    return f"; did you mean {lowered[near[0]]!r}?" if near else ""
+
+
+def _change(entry: Any) -> Mapping[str, Any]:
+    """An entry of `bounds`, if it is one."""
+    if not isinstance(entry, Mapping) or "name" not in entry:
+        raise ParameterError(
+            f"bounds hold {entry!r}; expected a list of mappings as in "
+            "[{'name': 'D0', 'min': 1.0, 'max': 1e5}]"
+        )
+    for key in entry:
+        if key not in CHANGES:
+            raise ParameterError(
+                f"bounds of {entry['name']!r} have {key!r}; expected some of "
+                f"{list(CHANGES)}{_nearest(key, CHANGES)}"
+            )
+    kind = str(entry.get("type", TYPES[0]))
+    if kind.lower() not in TYPES:
+        raise ParameterError(
+            f"type of {entry['name']!r} is {kind!r}; expected 'TruncatedNormal' or "
+            f"'Uniform'"
+        )
+    return entry
 
 
 def merged(name: str, change: Mapping[str, Any]) -> Range:

@@ -109,3 +109,14 @@ def test_the_sample_file_of_the_new_layout_is_loaded():
     data = load(DATA / "sample_aps_u.h5", q=0.0054, dt=0.1)
     assert data.n_groups >= 1 and data.n_valid > 0
     np.testing.assert_allclose(data.coords["q"], data.coords["q"][0])
+
+
+def test_angles_along_the_last_axis_and_q_in_other_units_are_told_apart(tmp_path):
+    with pytest.raises(DataError, match=r"moveaxis.* puts the angles first"):
+        from_matrices(np.ones((5, 5, 2)), np.zeros(2), q=0.01, dt=0.1)
+    with pytest.warns(DataWarning, match="q is 54; is it in 1/Å"):
+        from_matrices(np.ones((1, 5, 5)), np.zeros(1), q=54.0, dt=0.1)
+    path = tmp_path / "other.npz"
+    np.savez(path, c2=np.ones((5, 5, 2)), t=np.arange(5.0), phi=np.zeros(2), q=0.01)
+    with pytest.raises(DataError, match="the axis of angles comes first in c2"):
+        load(path)

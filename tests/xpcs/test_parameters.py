@@ -126,3 +126,17 @@ def test_only_what_is_severe_enough_is_returned():
     assert [v.param for v in violations(values, "error")] == ["D0"]
     with pytest.raises(ModelError, match="min_severity is 'fatal'"):
         violations(values, "fatal")
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"name": "d0", "min": 1.0}, "did you mean 'D0'"),
+        ({"name": "D0", "minimum": 1.0}, "'minimum'; expected .* did you mean 'min'"),
+        ({"name": "D0", "type": "Unifrom"}, "'Unifrom'; expected 'TruncatedNormal'"),
+        ({"min": 1.0}, "a list of mappings as in"),
+    ],
+)
+def test_a_mistake_in_bounds_is_named_with_what_was_meant(entry, said):
+    with pytest.raises(ParameterError, match=said):
+        parameter_set("static", bounds=[entry])
