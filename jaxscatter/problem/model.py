@@ -150,8 +150,8 @@ class AbstractModel(eqx.Module):
 
         Args:
             prepared: from `prepare`.
-            d_prepared: its derivatives, leading axis `block_parameters`; None asks for
-                the first three sums only.
+            d_prepared: its derivatives, leading axis `block_parameters`, () where there
+                is no `prepare`; None asks for the first three sums only.
             theta: parameters by name.
             coords: of the block, in the order of `arrangement`.
             w: weights, 0 where a point does not count.

@@ -176,7 +176,8 @@ def _one_pass(problem: Any, x: Float[Array, " p"], tangents: bool) -> OnePass:
     theta = _shared(problem, at.xs)
     prepared, d_prepared = eqx.combine(at.dynamic, at.static), None
     if tangents:
-        d_prepared = _prepared_slopes(model, theta, own)
+        slopes = _prepared_slopes(model, theta, own)
+        d_prepared = () if slopes is None else slopes
     if problem.linear:
         reference = reference_amplitudes(problem, at)
     else:

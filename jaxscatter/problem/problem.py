@@ -55,12 +55,12 @@ class Problem(eqx.Module):
         precision: "double", or "mixed": data and model in float32, sums in float64;
             for fits of very many points, see `infer`.
         mesh: devices that share the points, see `js.shard`.
+        warnings: sentences every result of this problem repeats.
+        linear_mode: how sampling treats the amplitudes; None follows their declaration.
 
     `data` holds the points as the passes take them: in the model's own order, with
     points of weight 0 among them. `given` are the data as they came, and curves and
     residuals are in their order.
-        warnings: sentences every result of this problem repeats.
-        linear_mode: how sampling treats the amplitudes; None follows their declaration.
 
     Raises:
         ParameterError, ModelError, DataError: what does not fit together, by name.
