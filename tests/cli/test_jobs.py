@@ -242,6 +242,7 @@ def at_rest(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_run_of_two_time_data_writes_and_finds_the_truth(cli, at_rest):
     code, out, err = cli("run", at_rest / "job.yaml")
     assert code == 0, err
@@ -288,6 +289,7 @@ def test_plot_of_two_time_results_draws_matrices(cli, at_rest, tmp_path, monkeyp
     assert seen[-1] >= 6
 
 
+@pytest.mark.slow
 def test_run_of_a_homodyne_configuration_writes_its_folders_too(cli, at_rest):
     code, _, err = cli("run", at_rest / "theirs.yaml")
     assert code == 0, err

@@ -112,7 +112,8 @@ def amplitude_plane():
 
 
 @pytest.mark.parametrize(
-    "split", ["contiguous", pytest.param("groups", marks=pytest.mark.slow)]
+    "split",
+    [pytest.param(split, marks=pytest.mark.slow) for split in ("contiguous", "groups")],
 )
 def test_amplitudes_that_several_shards_see_count_once(split):
     """Their priors are as strong as the data here, and both are used once."""

@@ -136,12 +136,14 @@ def ended(process):
     return json.loads(out.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_four_devices_give_the_sums_of_one():
     got = ended(started(FOUR, 4))
     assert got["draws"] == [2, 20]
     assert max(got["worst"]) < 1e-9, got
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_sums_of_one():
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
