@@ -28,6 +28,9 @@ from .parameters import DEFAULTS, MODELS, merged, model_name, parameter_set, vio
 from .scaling import ORDER, SCALINGS, fourier_parameters, held, resolved
 from .transport import FLOORS, INTEGRATIONS, RATES, chosen
 
+SMALLEST_GAP = 1e3
+"""Å: a gap below it is taken to be in another unit, and said."""
+
 
 def problem(
     data: Dataset | StreamedDataset,
@@ -92,6 +95,8 @@ def problem(
         chosen(option, value, known)
     rule = integration_of(convention, integration)
     chosen("integration", rule, INTEGRATIONS)
+    if not isinstance(data, Dataset | StreamedDataset):
+        raise DataError(f"data is {data!r}; expected what js.xpcs.load returns")
     for coordinate in ("early", "late", "phi", "q", "t", "dt"):
         if coordinate not in dict(data.dims):
             raise DataError(
@@ -118,6 +123,11 @@ def problem(
         integration=rule,
     )
     said = [*data.metadata.get("warnings", ()), *(v.message for v in notes)]
+    if name == "laminar_flow" and float(h) < SMALLEST_GAP:
+        said.append(
+            f"the gap h is {h:g} Å, thinner than any shear cell; is it in Å? "
+            "(200 µm is 2e6 Å)"
+        )
     mode = resolved(scaling, data.n_groups)
     if mode != scaling and scaling == "fourier":
         said.append(

@@ -92,3 +92,8 @@ def test_some_nan_and_asymmetry_are_masked_or_said():
     tilted = square() + np.triu(np.full((6, 6), 1.0), 1)
     with pytest.warns(match="not symmetric"):
         data(tilted)
+
+
+def test_a_gap_in_another_unit_is_said():
+    assert any("is it in Å?" in w for w in problem(h=0.2).warnings)
+    assert not any("gap" in w for w in problem(h=2e6).warnings)
