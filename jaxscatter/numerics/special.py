@@ -1,4 +1,4 @@
-"""Special functions with clean values and derivatives: sinc, spherical Bessel, Voigt.
+"""Special functions with clean values and derivatives: spherical Bessel, Voigt.
 
 Units: arguments share whatever unit the caller uses.
 
@@ -21,22 +21,6 @@ from ._dtype import common_float
 
 _FAR = 12.0  # |z| beyond which ten terms of the asymptotic series reach 1e-16
 _FAR_TERMS = 10
-
-
-def sinc(x: Floats) -> Float[Array, "..."]:
-    """sin(x)/x, 1 at x = 0, with derivatives of every order there.
-
-    Below |x| = 0.5 the series to x¹⁴ holds 1e-16; the derivative of the quotient would
-    lose 1e-16/x² there.
-    """
-    (x,) = common_float(x)
-    small = jnp.abs(x) < 0.5
-    x2 = jnp.square(jnp.where(small, x, 0.0))
-    far = jnp.where(small, 1.0, x)
-    series = jnp.ones_like(x)
-    for k in range(14, 0, -2):
-        series = 1 - x2 / (k * (k + 1)) * series
-    return jnp.where(small, series, jnp.sin(far) / far)
 
 
 def _upward(lmax: int, x: Array) -> Array:
