@@ -1,0 +1,417 @@
+"""Averages of one model over orientations and over distributions of sizes.
+
+    <F> = Σ w F / Σ w,  <F²> = Σ w F² / Σ w,  likewise <V>, <V_shell> and <R_eff>
+
+over the outer product of all distributions, each orientation-averaged first. Points
+that make no body are left out. Work goes in chunks, so that memory does not grow with
+the number of points.
+
+Units: q in 1/Å; <F> in 1e-2 · 1e-6/Å² · Å³ and <F²> in 1e-4 of its square, so that
+<F²>/V is in 1/cm.
+
+References:
+    [1] M. Kotlarchyk and S.-H. Chen, J. Chem. Phys. 79, 2461 (1983).
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array, Float
+
+from . import dispersion, orientation
+from .declaration import (
+    AbstractAxial,
+    AbstractForm,
+    AbstractIntensity,
+    AbstractSpherical,
+    AbstractTriaxial,
+    Quantity,
+)
+from .dispersion import Distribution
+from .orientation import Band, Rule
+
+HELD = 1 << 18
+"""Numbers per array held at a time unless a chunk is asked for."""
+
+Values = Mapping[str, Any]
+ANGLES = ("theta", "phi", "psi")
+Directed = (AbstractAxial, AbstractTriaxial)
+Weigh = Callable[[Float[Array, " n"], Any], Float[Array, " n"]]
+
+
+class Moments(eqx.Module):
+    """Averages of one model at n values of q."""
+
+    f1: Float[Array, " n"]
+    """<F>"""
+    f2: Float[Array, " n"]
+    """<F²>"""
+    form_volume: Float[Array, ""]
+    """<V> in Å³"""
+    shell_volume: Float[Array, ""]
+    """<V_shell> in Å³"""
+    radius: Float[Array, ""]
+    """<R_eff> of the mode asked for, in Å; 0 for mode 0"""
+    weighed: Float[Array, " n"] | None = None
+    """<F² S> with each size's own S, where that was asked for"""
+
+
+class _Grid(eqx.Module):
+    """Outer product of the points of several distributions."""
+
+    points: dict[str, Float[Array, " k"]]
+    w: Float[Array, " k"]
+
+
+def distributed(
+    form: AbstractForm, distributions: Mapping[str, Distribution]
+) -> tuple[Quantity, ...]:
+    """The rows of the table that really have more than one point."""
+    return tuple(
+        row
+        for row in form.quantities
+        if row.name in distributions and distributions[row.name].size > 1
+    )
+
+
+def _grid(
+    rows: tuple[Quantity, ...],
+    values: Values,
+    distributions: Mapping[str, Distribution],
+) -> _Grid:
+    xs, ws = [], []
+    for row in rows:
+        if row.kind == "orientation":
+            x, w = dispersion.points(
+                distributions[row.name], 0.0, values[f"{row.name}_pd"], -180.0, 180.0
+            )
+            w = w * jnp.abs(jnp.cos(jnp.deg2rad(x))) if row.name == "theta" else w
+        else:
+            x, w = dispersion.points(
+                distributions[row.name],
+                values[row.name],
+                values.get(f"{row.name}_pd", 0.0),
+                row.lo,
+                row.hi,
+            )
+        xs.append(x)
+        ws.append(w)
+    shape = tuple(x.shape[0] for x in xs)
+    total = jnp.ones(())
+    for i, w in enumerate(ws):
+        total = total[..., None] * w.reshape((1,) * i + (-1,))
+    flat = {}
+    for i, (row, x) in enumerate(zip(rows, xs, strict=True)):
+        along = x.reshape((1,) * i + (-1,) + (1,) * (len(xs) - i - 1))
+        flat[row.name] = jnp.ravel(jnp.broadcast_to(along, shape))
+    return _Grid(flat, jnp.ravel(total))
+
+
+def _sum(
+    function: Callable[[dict[str, Array]], Any],
+    grid: _Grid,
+    held: int,
+    chunk: int | None,
+) -> Any:
+    """Σ_k w_k function(point k), `held` numbers per point, chunk by chunk."""
+    count = grid.w.shape[0]
+    if count == 1:
+        return jax.tree.map(
+            lambda v: grid.w[0] * v, function({k: v[0] for k, v in grid.points.items()})
+        )
+
+    def part(points: dict[str, Array], w: Array) -> Any:
+        out = jax.vmap(function)(points)
+        return jax.tree.map(
+            lambda v: jnp.sum(w.reshape((-1,) + (1,) * (v.ndim - 1)) * v, axis=0), out
+        )
+
+    size = max(1, HELD // max(held, 1)) if chunk is None else max(1, chunk)
+    if count <= size:
+        return part(grid.points, grid.w)
+    pieces = math.ceil(count / size)
+    size = math.ceil(count / pieces)
+    take = np.minimum(np.arange(pieces * size), count - 1)
+    weight = jnp.where(
+        jnp.asarray(np.arange(pieces * size) < count), grid.w[take], 0.0
+    ).reshape(pieces, size)
+    points = {k: v[take].reshape(pieces, size) for k, v in grid.points.items()}
+
+    # recomputed in reverse mode: its memory would grow with the points otherwise
+    @jax.checkpoint
+    def step(total: Any, piece: Any) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, part(*piece)), None
+
+    shapes = jax.eval_shape(
+        lambda: part({k: v[0] for k, v in points.items()}, weight[0])
+    )
+    zero = jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes)
+    return lax.scan(step, zero, (points, weight))[0]
+
+
+def moments(
+    form: AbstractForm,
+    q: Float[Array, " n"],
+    values: Values,
+    distributions: Mapping[str, Distribution],
+    rule: Rule,
+    mode: int = 0,
+    chunk: int | None = None,
+    weigh: Weigh | None = None,
+) -> Moments:
+    """Averages of `form` over orientations and sizes.
+
+    Args:
+        form: the model.
+        q: in 1/Å, in the order `rule` was made for.
+        values: parameters by name, and widths as `name_pd`.
+        distributions: of the parameters that are distributed.
+        rule: nodes in bands of q, from `orientation.bands`.
+        mode: effective radius wanted, counted from 1; 0 for none.
+        chunk: points of the distributions held at a time.
+        weigh: S(q) of a size with effective radius `mode`, `weigh(q, p, R)`, for
+            `Moments.weighed`.
+    """
+    rows = tuple(r for r in distributed(form, distributions) if r.kind == "volume")
+    grid = _grid(rows, values, distributions)
+
+    def place(point: Mapping[str, Any]) -> Any:
+        return form.namespace({**values, **point})
+
+    def sizes(point: dict[str, Array]) -> tuple[Array, ...]:
+        p = place(point)
+        valid = jnp.asarray(form.valid(p), float)
+        radius = form.radii(p)[mode - 1] if mode else 0.0
+        kept = (1.0, form.volume(p), form.shell_volume(p), radius)
+        # a point that makes no body may have sizes that are not numbers
+        return tuple(jnp.where(valid > 0, jnp.asarray(v, float), 0.0) for v in kept)
+
+    norm, v_form, v_shell, radius = _sum(sizes, grid, 4, None)
+    share = 1.0 / jnp.where(norm > 0, norm, 1.0)
+    out = [
+        _band(form, q[b.start : b.stop], place, rows, values, distributions, grid, b)(
+            mode, chunk, weigh
+        )
+        for b in rule
+    ]
+    f1, f2 = (share * jnp.concatenate([part[i] for part in out]) for i in (0, 1))
+    weighed = None
+    if weigh is not None:
+        weighed = 1e-4 * share * jnp.concatenate([part[2] for part in out])
+    return Moments(
+        1e-2 * f1,
+        (1.0 if isinstance(form, AbstractIntensity) else 1e-4) * f2,
+        share * v_form + (norm <= 0),
+        share * v_shell + (norm <= 0),
+        share * radius,
+        weighed,
+    )
+
+
+def _band(
+    form: AbstractForm,
+    q: Float[Array, " n"],
+    place: Callable,
+    rows: tuple[Quantity, ...],
+    values: Values,
+    distributions: Mapping[str, Distribution],
+    grid: _Grid,
+    band: Band,
+) -> Callable[[int, int | None, Weigh | None], tuple]:
+    """Σ w <F>, Σ w <F²>, Σ w <F²> S of one band of q."""
+
+    def summed(mode: int, chunk: int | None, weigh: Weigh | None) -> tuple:
+        if weigh is None and _separable(form, rows):
+            assert isinstance(form, Directed)
+            return (
+                *_separate(form, q, place, rows, values, distributions, band, chunk),
+                None,
+            )
+
+        def one(point: dict[str, Array]) -> tuple[Any, ...]:
+            p = place(point)
+            p.nodes = band.inner
+            valid = jnp.asarray(form.valid(p))
+            f1, f2 = _oriented(form, q, p, band)
+            out = [jnp.where(valid, f1, 0.0), jnp.where(valid, f2, 0.0)]
+            if weigh is not None:
+                out.append(out[1] * weigh(q, form.radii(p)[mode - 1]))
+            return tuple(out)
+
+        held = q.shape[0] * _nodes(form, band)
+        total = _sum(one, grid, held, chunk)
+        return total if weigh is not None else (*total, None)
+
+    return summed
+
+
+def _nodes(form: AbstractForm, band: Band) -> int:
+    if isinstance(form, AbstractTriaxial):
+        return band.outer * band.inner
+    return band.outer if isinstance(form, AbstractAxial) else 1
+
+
+def _separable(form: AbstractForm, rows: tuple[Quantity, ...]) -> bool:
+    """Whether the sums over the distributed sizes factorise."""
+    if not isinstance(form, Directed) or len(form.split) < 2 or not rows:
+        return False
+    if type(form).valid is not AbstractForm.valid:
+        return False
+    return all(sum(r.name in names for names in form.split) == 1 for r in rows)
+
+
+def _oriented(
+    form: AbstractForm, q: Float[Array, " n"], p: Any, band: Band
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """<F> and <F²> over orientations of one body."""
+    if isinstance(form, AbstractSpherical):
+        f = form.amplitude(q, p)
+        return f, jnp.square(f)
+    if isinstance(form, AbstractIntensity):
+        f2 = form.intensity(q, p)
+        return jnp.zeros_like(f2), f2
+    components, weights = _directions(form, q, band)
+    f = _amplitude(form, components, p)
+    axes = tuple(range(1, f.ndim))
+    return jnp.sum(weights * f, axis=axes), jnp.sum(weights * jnp.square(f), axis=axes)
+
+
+def _amplitude(form: Any, components: tuple[Array, ...], p: Any) -> Array:
+    """F: the contrast times all factors."""
+    factors = form.factors(*components, p)
+    return form.contrast(p) * math.prod(factors[1:], start=factors[0])
+
+
+def _directions(
+    form: Any, q: Float[Array, " n"], band: Band
+) -> tuple[tuple[Array, ...], Array]:
+    """Components of q in the body and weights, (n, nodes) or (n, nodes, azimuths)."""
+    if isinstance(form, AbstractAxial):
+        sin, cos, w = orientation.polar(band.outer, form.nodes_in)
+        along = q[:, None]
+        return (along * sin[None, :], along * cos[None, :]), jnp.asarray(w)[None, :]
+    sin, cos, w = orientation.polar(band.outer, "cosine")
+    t, wt = orientation.gauss(band.inner)
+    phi = 0.5 * math.pi * t
+    a = sin[:, None] * np.cos(phi)[None, :]
+    b = sin[:, None] * np.sin(phi)[None, :]
+    c = np.broadcast_to(cos[:, None], a.shape)
+    along = q[:, None, None]
+    weights = jnp.asarray(w[:, None] * wt[None, :])[None]
+    return tuple(along * jnp.asarray(v)[None] for v in (a, b, c)), weights
+
+
+def _separate(
+    form: Any,
+    q: Float[Array, " n"],
+    place: Callable,
+    rows: tuple[Quantity, ...],
+    values: Values,
+    distributions: Mapping[str, Distribution],
+    band: Band,
+    chunk: int | None,
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    """<F> and <F²> where the sum over each factor's own sizes is taken by itself."""
+    components, weights = _directions(form, q, band)
+    p0 = place({})
+    f1, f2 = form.contrast(p0), jnp.square(form.contrast(p0))
+    held = math.prod(components[0].shape)
+    for i, names in enumerate(form.split):
+        grid = _grid(tuple(r for r in rows if r.name in names), values, distributions)
+
+        def factor(point: dict[str, Array], i: int = i) -> tuple[Array, Array]:
+            p = place(point)
+            p.nodes = band.inner
+            g = form.factors(*components, p)[i]
+            return g, jnp.square(g)
+
+        g1, g2 = _sum(factor, grid, held, chunk)
+        f1, f2 = f1 * g1, f2 * g2
+    axes = tuple(range(1, weights.ndim))
+    return jnp.sum(weights * f1, axis=axes), jnp.sum(weights * f2, axis=axes)
+
+
+def oriented_pattern(
+    form: AbstractForm,
+    qx: Float[Array, " n"],
+    qy: Float[Array, " n"],
+    values: Values,
+    distributions: Mapping[str, Distribution],
+    nodes: int = 76,
+    chunk: int | None = None,
+) -> Moments:
+    """<F²> of a body at fixed orientation, averaged over sizes and jitter.
+
+    Args:
+        form: the model; one without direction gives its isotropic pattern.
+        qx: detector points in 1/Å.
+        qy: their other component.
+        values: parameters, among them theta, phi and psi in degrees and their jitter
+            widths `theta_pd`, ... in degrees.
+        distributions: of sizes and angles.
+        nodes: of a body's own inner integral, if it has one.
+        chunk: points of the distributions held at a time.
+    """
+    rows = distributed(form, distributions)
+    grid = _grid(rows, values, distributions)
+    angles = {r.name for r in form.quantities if r.kind == "orientation"}
+    free = {r.name for r in rows if r.kind == "orientation"}
+
+    def one(point: dict[str, Array]) -> tuple[Array, ...]:
+        sizes = {k: v for k, v in point.items() if k not in free}
+        p = form.namespace({**values, **sizes})
+        p.nodes = nodes
+        valid = jnp.asarray(form.valid(p))
+        if isinstance(form, Directed):
+            view: Any = [values[a] if a in angles else 0.0 for a in ANGLES]
+            jitter: Any = [point[a] if a in free else 0.0 for a in ANGLES]
+            at: Any = orientation.in_body(qx, qy, tuple(view), tuple(jitter))
+            if isinstance(form, AbstractAxial):
+                square = jnp.square(at[0]) + jnp.square(at[1])
+                on_axis = square == 0.0
+                root = jnp.sqrt(jnp.where(on_axis, 1.0, square))
+                at = (jnp.where(on_axis, 0.0, root), at[2])
+            f1 = _amplitude(form, at, p)
+            f2 = jnp.square(f1)
+        else:
+            q = jnp.sqrt(jnp.square(qx) + jnp.square(qy))
+            f1, f2 = _oriented(form, q, p, Band(0, q.shape[0], 1, nodes))
+        kept = (1.0, form.volume(p), form.shell_volume(p))
+        return tuple(
+            jnp.where(valid, jnp.asarray(v, float), 0.0) for v in (f1, f2, *kept)
+        )
+
+    f1, f2, norm, v_form, v_shell = _sum(one, grid, qx.shape[0], chunk)
+    share = 1.0 / jnp.where(norm > 0, norm, 1.0)
+    factor = 1.0 if isinstance(form, AbstractIntensity) else 1e-4
+    return Moments(
+        1e-2 * share * f1,
+        factor * share * f2,
+        share * v_form + (norm <= 0),
+        share * v_shell + (norm <= 0),
+        jnp.zeros(()),
+    )
+
+
+def volume_ratio(
+    form: AbstractForm, values: Values, distributions: Mapping[str, Distribution]
+) -> Float[Array, ""]:
+    """<V>/<V_shell>, the enclosed volume per volume of material."""
+    rows = tuple(r for r in distributed(form, distributions) if r.kind == "volume")
+
+    def sizes(point: dict[str, Array]) -> tuple[Array, ...]:
+        p = form.namespace({**values, **point})
+        valid = jnp.asarray(form.valid(p))
+        return tuple(
+            jnp.where(valid, jnp.asarray(v, float), 0.0)
+            for v in (form.volume(p), form.shell_volume(p))
+        )
+
+    v_form, v_shell = _sum(sizes, _grid(rows, values, distributions), 2, None)
+    return v_form / jnp.where(v_shell > 0, v_shell, 1.0)

@@ -1,0 +1,156 @@
+"""I(q) as a model the engine fits: scale · shape(q) + background, smeared.
+
+Scale and background are linear; each is solved for by the engine, or an ordinary
+parameter, or held. Units: q in 1/Å, I in 1/cm.
+"""
+
+import math
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ..problem import AbstractModel, Amplitude, ParameterSet
+from . import arguments, orientation
+from .algebra import Component, Product, Settings, forms, options, parts, shape
+from .average import moments
+from .declaration import AbstractForm
+from .forward import oriented
+
+LINEAR = ("scale", "background")
+
+
+class CurveModel(AbstractModel):
+    """A model of small-angle scattering bound to its settings.
+
+    Args:
+        parameters: values and widths by full name; scale and background among them
+            unless solved for.
+        amplitudes: made by `amplitudes_of`.
+        component: the model.
+        settings: distributions, options and orientation rules.
+        solved: which of scale and background the engine solves for.
+        pattern: whether the data are I(qx, qy) of an oriented sample.
+        reach: largest half dimension in Å the rules of each form were made for.
+    """
+
+    parameters: ParameterSet
+    amplitudes: tuple[Amplitude, ...]
+    settings: Settings
+    component: Component = eqx.field(static=True)
+    solved: tuple[str, ...] = eqx.field(static=True)
+    pattern: bool = eqx.field(static=True, default=False)
+    reach: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())
+
+    def columns(
+        self, prepared: Any, theta: dict[str, Any], coords: dict[str, Any]
+    ) -> Float[Array, "n k"]:
+        """Columns of shape and background, see `amplitudes_of`."""
+        del prepared
+        curve = self.curve(theta, coords)
+        one = jnp.ones_like(curve)
+        if "scale" not in self.solved:
+            curve = theta["scale"] * curve
+        if "background" not in self.solved:
+            one = theta["background"] * one
+        if not self.solved:
+            return (curve + one)[:, None]
+        return jnp.stack([curve, one], axis=1)
+
+    def curve(
+        self, theta: dict[str, Any], coords: dict[str, Any]
+    ) -> Float[Array, " n"]:
+        """I of scale 1 and background 0 as the instrument sees it."""
+        if self.pattern:
+            at = coords["qx"], coords["qy"]
+            return oriented(self.component, *at, theta, self.settings, 76)
+        if "smear" not in coords:
+            return shape(self.component, coords["q"], theta, self.settings)
+        fine = shape(self.component, coords["q_calc"], theta, self.settings)
+        return coords["smear"] @ fine
+
+    @property
+    def name(self) -> str:
+        """Name and modes, as in "ellipsoid@hayter_msa, R_eff: average curvature"."""
+        said = [self.component.name]
+        for name, number in self.settings.options:
+            _, names = options(self.component)[name]
+            said.append(f"{name}: {names[number]}")
+        return ", ".join(said)
+
+    @property
+    def independent_points(self) -> bool:
+        """Not where orientation rules belong to ranges of q, or curves are smeared."""
+        return False
+
+    def derived(self, theta: dict[str, Any]) -> dict[str, tuple[Any, str]]:
+        """Mean volume and the effective radius that was used."""
+        del theta
+        if not isinstance(self.component, (Product, AbstractForm)):
+            return {}
+        form = next(iter(forms(self.component).values()))
+        if type(form).volume is AbstractForm.volume and not isinstance(
+            self.component, Product
+        ):
+            return {}
+        fixed = {p.name: p.value for p in self.parameters}
+
+        def pieces(known: dict[str, Any]) -> Any:
+            values = {**fixed, **known}
+            return _pieces(self.component, values, self.settings)
+
+        out: dict[str, tuple[Any, str]] = {
+            "<V>": (lambda known: pieces(known)[0], "Å³")
+        }
+        if isinstance(self.component, Product):
+            out["R_eff"] = (lambda known: pieces(known)[1], "Å")
+        return out
+
+    def cautions(
+        self, theta: dict[str, Any], coords: dict[str, Any]
+    ) -> tuple[str, ...]:
+        """Bodies that have grown beyond what orientations are sampled for."""
+        del coords
+        if self.pattern:
+            return ()
+        said = []
+        for prefix, form in forms(self.component).items():
+            allowed = dict(self.reach).get(prefix, math.inf)
+            extent, _ = arguments.extents(
+                form, theta, self.settings.distributions, prefix
+            )
+            if extent > allowed * (1 + 1e-9):
+                said.append(
+                    f"{prefix}{form.name} has a half dimension of {extent:.4g} Å, its "
+                    f"orientations are sampled finely enough for {allowed:.4g} Å; give "
+                    "bounds that hold the sizes, or n_quad="
+                )
+        return tuple(said)
+
+
+def amplitudes_of(solved: tuple[str, ...]) -> tuple[Amplitude, ...]:
+    """What the two columns are: solved for, or held at 1."""
+    if not solved:
+        return ()
+    scale = Amplitude("scale", 0.0, unit="")
+    background = Amplitude("background", unit="1/cm")
+    if "scale" not in solved:
+        scale = Amplitude("shape", held=1.0)
+    if "background" not in solved:
+        background = Amplitude("constant", held=1.0)
+    return (scale, background)
+
+
+def _pieces(component: Component, values: dict[str, Any], settings: Settings) -> Any:
+    """<V> and R_eff, which need no q."""
+    rules = tuple(
+        (prefix, (orientation.Band(0, 1, 1, 1),)) for prefix in forms(component)
+    )
+    here = Settings(settings.distributions, settings.options, rules, settings.chunk)
+    q = jnp.full((1,), 1e-3)
+    if isinstance(component, Product):
+        p = parts(component, q, values, here)
+        return p.moments.form_volume, p.radius
+    m = moments(component, q, values, settings.distributions, rules[0][1])
+    return m.form_volume, jnp.zeros(())

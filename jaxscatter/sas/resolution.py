@@ -1,0 +1,181 @@
+"""Instrumental smearing of curves: pinhole and slit, as matrices of the data set.
+
+The model is evaluated on a finer and wider grid `q_calc` and smeared by a matrix that
+depends on the data alone. The background is added afterwards.
+
+Units: q in 1/Å; dq is one standard deviation; slit dimensions are those of q.
+
+References:
+    [1] J. G. Barker and J. S. Pedersen, J. Appl. Cryst. 28, 105 (1995).
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, ArrayLike, Float
+from scipy.special import erf
+
+from ..errors import DataError
+
+BELOW, ABOVE = 2.5, 3.0
+"""Reach of a pinhole's Gaussian in standard deviations, to lower and higher q."""
+_NARROWEST = 1e-8  # dq in 1/Å
+_LOWEST = 0.02  # of the smallest q; calculated points closer to 0 are left out
+_SLIT_STEPS = 30  # offsets across the slit's width, to either side
+
+
+class Resolution(eqx.Module):
+    """A smearing matrix and the points the model is needed at.
+
+    Args:
+        q_calc: (m,) in 1/Å, >= 0, ascending.
+        matrix: (n, m), rows sum to 1.
+        kind: "pinhole" or "slit".
+    """
+
+    q_calc: Any
+    matrix: Any
+    kind: str = eqx.field(static=True)
+
+    @property
+    def n_points(self) -> int:
+        """Number of data points."""
+        return self.matrix.shape[0]
+
+    def smear(self, curve: Float[Array, " m"]) -> Float[Array, " n"]:
+        """The curve at `q_calc` as the instrument sees it at the data's q."""
+        return jnp.asarray(self.matrix) @ curve
+
+
+def _checked(q: ArrayLike) -> np.ndarray:
+    q = np.asarray(q, float)
+    if q.ndim != 1 or q.size < 2:
+        raise DataError(f"q has shape {q.shape}; smearing needs at least two points")
+    if np.any(np.diff(q) <= 0) or q[0] <= 0:
+        raise DataError(
+            "q must ascend and be positive to be smeared; sort the points first"
+        )
+    return q
+
+
+def _edges(q: np.ndarray) -> np.ndarray:
+    """Borders of the cells around q: mid points, the ends mirrored."""
+    middle = 0.5 * (q[1:] + q[:-1])
+    return np.concatenate([[2 * q[0] - middle[0]], middle, [2 * q[-1] - middle[-1]]])
+
+
+def _extended_linearly(q: np.ndarray, lo: float, hi: float) -> np.ndarray:
+    """Q with its end steps repeated until [lo, hi] is covered."""
+    parts = [q]
+    step = q[1] - q[0]
+    count = int(np.ceil((q[0] - lo) / step)) if lo < q[0] else 0
+    if count > 0:
+        parts.insert(0, np.linspace(lo, q[0], count + 1)[:-1])
+    step = q[-1] - q[-2]
+    count = int(np.ceil((hi - q[-1]) / step)) if hi > q[-1] else 0
+    if count > 0:
+        parts.append(np.linspace(q[-1], hi, count + 1)[1:])
+    return np.concatenate(parts)
+
+
+def pinhole(q: ArrayLike, dq: ArrayLike) -> Resolution:
+    """Gaussian smearing of standard deviation `dq` at every point.
+
+    Args:
+        q: (n,) ascending, 1/Å.
+        dq: (n,) standard deviations in 1/Å.
+
+    Raises:
+        DataError: q does not ascend, or dq is negative or not finite.
+    """
+    q = _checked(q)
+    dq = np.broadcast_to(np.asarray(dq, float), q.shape)
+    if not np.all(np.isfinite(dq)) or np.any(dq < 0):
+        raise DataError("dq holds negative values or some that are not finite")
+    dq = np.maximum(dq, _NARROWEST)
+    lo, hi = float(np.min(q - BELOW * dq)), float(np.max(q + ABOVE * dq))
+    at = _extended_linearly(q, lo, hi)
+    at = at[np.abs(at) >= _LOWEST * q[0]]
+    edges = _edges(at)
+    cumulative = erf((edges[None, :] - q[:, None]) / (np.sqrt(2.0) * dq[:, None]))
+    weights = np.diff(cumulative, axis=1)
+    outside = (at[None, :] < (q - BELOW * dq)[:, None]) | (
+        at[None, :] > (q + ABOVE * dq)[:, None]
+    )
+    weights[outside] = 0.0
+    return _made(at, weights / np.sum(weights, axis=1, keepdims=True), "pinhole")
+
+
+def slit(q: ArrayLike, q_length: ArrayLike, q_width: ArrayLike = 0.0) -> Resolution:
+    """Smearing by a slit: uniform over (0, `q_length`) along it, ± `q_width` across.
+
+    The half of the length is integrated, as in the slit heights that instruments
+    report (dQl).
+
+    Args:
+        q: (n,) ascending, 1/Å.
+        q_length: long side in 1/Å, one number or (n,).
+        q_width: half of the short side in 1/Å, one number or (n,).
+
+    Raises:
+        NotImplementedError: a slit of width without length.
+        DataError: q does not ascend, or negative sides.
+    """
+    q = _checked(q)
+    length, width = (
+        np.broadcast_to(np.asarray(v, float), q.shape) for v in (q_length, q_width)
+    )
+    if np.any(~(length >= 0)) or np.any(~(width >= 0)):
+        raise DataError("q_length and q_width must be numbers >= 0 in 1/Å")
+    if np.any((length == 0) & (width > 0)):
+        raise NotImplementedError("a slit with a width but no length")
+    lo = float(np.min(q - width))
+    hi = float(np.max(np.hypot(q + width, length)))
+    at = _extended_geometrically(q, lo, hi)
+    at = at[np.abs(at) >= _LOWEST * q[0] * (1 - 1e-9)]
+    edges = np.maximum(_edges(at), 0.0)
+    rows = []
+    for centre, l, w in zip(q, length, width, strict=True):  # noqa: E741
+        if l == 0:
+            rows.append(_nearest(at, centre))
+        elif w == 0:
+            rows.append(_along(edges, centre, l))
+        else:
+            steps = np.arange(-_SLIT_STEPS, _SLIT_STEPS + 1) * (w / _SLIT_STEPS)
+            across = [_along(edges, abs(centre + s), l) for s in steps]
+            rows.append(np.mean(across, axis=0))
+    return _made(at, np.asarray(rows), "slit")
+
+
+def _made(at: np.ndarray, matrix: np.ndarray, kind: str) -> Resolution:
+    order = np.argsort(np.abs(at), kind="stable")
+    return Resolution(np.abs(at)[order], matrix[:, order], kind)
+
+
+def _extended_geometrically(q: np.ndarray, lo: float, hi: float) -> np.ndarray:
+    """Q continued by its mean logarithmic step until [lo, hi] is covered."""
+    step = (np.log(q[-1]) - np.log(q[0])) / (q.size - 1)
+    parts = [q]
+    lo = lo if lo > 0 else _LOWEST * q[0]
+    if lo < q[0]:
+        count = int(np.ceil(np.log(q[0] / lo) / step))
+        parts.insert(0, np.geomspace(lo, q[0], count + 1)[:-1])
+    if hi > q[-1]:
+        count = int(np.ceil(np.log(hi / q[-1]) / step))
+        parts.append(np.geomspace(q[-1], hi, count + 1)[1:])
+    return np.concatenate(parts)
+
+
+def _along(edges: np.ndarray, q: float, length: float) -> np.ndarray:
+    """Weights of the cells for u in (0, length) of √(q² + u²)."""
+    inside = np.clip(edges, q, np.hypot(q, length))
+    return np.diff(np.sqrt(np.maximum(inside**2 - q**2, 0.0))) / length
+
+
+def _nearest(at: np.ndarray, q: float) -> np.ndarray:
+    """The cell a point lies in, for a point without a slit."""
+    row = np.zeros(at.size)
+    row[int(np.argmin(np.abs(at - q)))] = 1.0
+    return row
