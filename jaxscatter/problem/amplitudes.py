@@ -34,6 +34,8 @@ class Amplitude(eqx.Module):
         shared: one value for all groups, else one per group.
         prior: mean and standard deviation of a Gaussian prior, or None.
         unit: of the amplitude.
+        held: fixed value of a column that depends on θ but has no amplitude of its own;
+            it takes part in no solution, integral or report.
     """
 
     name: str = eqx.field(static=True)
@@ -42,12 +44,18 @@ class Amplitude(eqx.Module):
     shared: bool = eqx.field(static=True, default=False)
     prior: tuple[float, float] | None = eqx.field(static=True, default=None)
     unit: str = eqx.field(static=True, default="")
+    held: float | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         if not self.lower < self.upper:
             raise ModelError(
                 f"amplitude {self.name!r} has bounds ({self.lower}, {self.upper}); "
                 "expected lower < upper"
+            )
+        if self.held is not None and (self.shared or self.constrained or self.prior):
+            raise ModelError(
+                f"amplitude {self.name!r} is held; it can have neither bounds nor a "
+                "prior, nor be shared"
             )
         if self.prior is not None and not self.prior[1] > 0:
             raise ModelError(
@@ -78,6 +86,8 @@ def declared(amplitudes: Sequence[Amplitude | str]) -> tuple[Amplitude, ...]:
         raise ModelError(f"amplitude names are not distinct: {names}")
     if len(out) > 6:
         raise ModelError(f"{len(out)} amplitudes per group; at most 6 are solved")
+    if out and all(a.held is not None for a in out):
+        raise ModelError(f"all amplitudes are held: {names}; declare none instead")
     shared = [a for a in out if a.shared]
     mixed = 1 < len(shared) < len(out)
     if mixed and any(a.constrained for a in shared):
@@ -99,16 +109,27 @@ class Arrow(eqx.Module):
 
 
 def split(amplitudes: Sequence[Amplitude]) -> tuple[np.ndarray, np.ndarray]:
-    """Column numbers of the shared and of the local amplitudes."""
+    """Column numbers of the shared and of the local amplitudes, held ones left out."""
     shared = np.array([a.shared for a in amplitudes], dtype=bool)
-    return np.flatnonzero(shared), np.flatnonzero(~shared)
+    solved = np.array([a.held is None for a in amplitudes], dtype=bool)
+    return np.flatnonzero(shared), np.flatnonzero(~shared & solved)
+
+
+def _held_columns(amplitudes: Sequence[Amplitude]) -> tuple[np.ndarray, np.ndarray]:
+    """Column numbers and values of the held amplitudes."""
+    held = [(i, a.held) for i, a in enumerate(amplitudes) if a.held is not None]
+    index = np.array([i for i, _ in held], dtype=int)
+    return index, np.array([v for _, v in held], dtype=float)
 
 
 def arrow(
     amplitudes: Sequence[Amplitude], g: Float[Array, "g k k"], h: Float[Array, "g k"]
 ) -> Arrow:
-    """Arrow of the per-group G and h; linear, so it maps tangents to tangents."""
+    """Arrow of the per-group G and h, with held columns moved into h."""
     s, el = split(amplitudes)
+    fixed, values = _held_columns(amplitudes)
+    if fixed.size:
+        h = h - jnp.sum(g[:, :, fixed] * values[None, None, :], axis=2)
     return Arrow(
         ss=jnp.sum(g[:, s[:, None], s[None, :]], axis=0),
         sl=g[:, s[:, None], el[None, :]],
@@ -157,18 +178,26 @@ class Solution(eqx.Module):
         """1 where the amplitude is free, 0 where it sits on a bound."""
         groups = self.local.shape[0]
         shape = (groups, self.shared.shape[0])
-        return in_columns(
-            amplitudes, jnp.broadcast_to(self.free_shared[None], shape), self.free_local
-        )
+        free = jnp.broadcast_to(self.free_shared[None], shape)
+        return in_columns(amplitudes, free, self.free_local, held=0.0)
 
 
 def in_columns(
-    amplitudes: Sequence[Amplitude], shared: Array, local: Array
+    amplitudes: Sequence[Amplitude],
+    shared: Array,
+    local: Array,
+    held: float | None = None,
 ) -> Float[Array, "g k"]:
-    """(g, s) and (g, l) values put back into column order."""
+    """(g, s) and (g, l) values put back into column order.
+
+    Held amplitudes get their value, or `held` where it is given.
+    """
     s, el = split(amplitudes)
-    order = np.argsort(np.concatenate([s, el]))
-    return jnp.concatenate([shared, local], axis=1)[:, order]
+    fixed, values = _held_columns(amplitudes)
+    values = values if held is None else np.full(fixed.size, held)
+    rest = jnp.broadcast_to(values[None], (local.shape[0], fixed.size))
+    order = np.argsort(np.concatenate([s, el, fixed]))
+    return jnp.concatenate([shared, local, rest], axis=1)[:, order]
 
 
 def solve(amplitudes: Sequence[Amplitude], arr: Arrow) -> Solution:

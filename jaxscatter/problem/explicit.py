@@ -15,7 +15,7 @@ def explicit_table(
     """Parameters of amplitudes that are sampled or fitted like any other."""
     out = []
     for a in model.amplitudes:
-        if a.name in table:
+        if a.name in table or a.held is not None:
             continue
         if a.name in given:
             out.append(given[a.name].with_(name=a.name, local=not a.shared))

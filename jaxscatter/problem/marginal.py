@@ -75,7 +75,7 @@ def check_mode(mode: str, amplitudes: Sequence[Amplitude], noise: str) -> None:
             "use linear='explicit'"
         )
     if mode == "gaussian":
-        missing = [a.name for a in amplitudes if a.prior is None]
+        missing = [a.name for a in amplitudes if a.prior is None and a.held is None]
         if missing:
             raise ModelError(f"amplitudes {missing} have no Gaussian prior")
         if noise == "scale_marginal":
@@ -131,6 +131,8 @@ def correction(
         full, log_s = amp.with_priors(amplitudes, arr)
         penalty = jnp.zeros(())
         for i, declared in enumerate(amplitudes):
+            if declared.held is not None:
+                continue
             mean, sd = declared.prior or (0.0, 1.0)
             z = (a[:1, i] if declared.shared else a[:, i]) - mean
             penalty = penalty + jnp.sum(jnp.square(z / sd))

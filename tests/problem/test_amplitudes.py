@@ -256,3 +256,31 @@ def test_what_cannot_be_solved_is_refused():
         amp.declared([*both, Amplitude("c")])
     assert len(amp.declared(both)) == 2  # without local ones they are enumerated
     assert [a.name for a in amp.declared(["a", POSITIVE("b")])] == ["a", "b"]
+
+
+@pytest.mark.parametrize("bounds", [(-np.inf, np.inf), (0.0, np.inf)])
+def test_a_held_column_is_the_same_as_data_without_it(bounds):
+    rng = np.random.default_rng(8)
+    a, y = rng.normal(size=(3, 20, 3)), rng.normal(size=(3, 20))
+    held = [
+        Amplitude("first", *bounds),
+        Amplitude("held", held=1.7),
+        Amplitude("last"),
+    ]
+    got = amp.solve(held, amp.arrow(held, *map(jnp.asarray, gram(a, y))))
+    rest = [held[0], held[2]]
+    lowered = y - 1.7 * a[..., 1]
+    others = map(jnp.asarray, gram(a[..., [0, 2]], lowered))
+    want = amp.solve(rest, amp.arrow(rest, *others))
+    expected = want.per_group(rest)
+    values = got.per_group(held)
+    np.testing.assert_allclose(values[:, [0, 2]], expected, rtol=1e-12)
+    np.testing.assert_array_equal(values[:, 1], 1.7)
+    np.testing.assert_array_equal(got.free_per_group(held)[:, 1], 0.0)
+
+
+def test_a_held_amplitude_has_no_bounds_and_is_never_alone():
+    with pytest.raises(ModelError, match="'a' is held; it can have neither bounds"):
+        Amplitude("a", 0.0, held=1.0)
+    with pytest.raises(ModelError, match="all amplitudes are held"):
+        amp.declared([Amplitude("a", held=1.0)])
