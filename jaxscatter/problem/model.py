@@ -108,7 +108,11 @@ class AbstractModel(eqx.Module):
     def amplitude_values(self, theta: Theta, coords: dict[str, Any]) -> Array:
         """Amplitudes (k,) of one group, where they are parameters."""
         del coords
-        return jnp.stack([theta[a.name] for a in self.amplitudes])
+        values = [
+            theta[a.name] if a.held is None else jnp.asarray(a.held)
+            for a in self.amplitudes
+        ]
+        return jnp.stack(values)
 
     @property
     def own_amplitudes(self) -> bool:
