@@ -1,5 +1,7 @@
 """Fits, posteriors, diagnostics and results; knows a Problem, no technique."""
 
+from .batch import fit_batch as fit_batch
+from .batch_result import BatchResult as BatchResult
 from .combine import CombinedFit as CombinedFit
 from .combine import combine_fits as combine_fits
 from .consensus import consensus as consensus

@@ -1,6 +1,6 @@
 """Results in HDF5: format `jaxscatter-result`, version 1.
 
-    /              attrs: format, version, kind (fit or sample), created (UTC)
+    /              attrs: format, version, kind (fit, sample or batch), created (UTC)
     /status        method, linear_mode, what the driver says; warnings, flags
     /parameters    name, unit, value, stderr, lo, hi, free, at_bound, tie     (fit)
     /covariance    (p, p), attrs: order (free labels), scaled; /x beside it   (fit)
@@ -9,6 +9,7 @@
     /posterior/L   (chain, draw) of the free label L, attr unit            (sample)
     /linear_draws/L, /sample_stats, /diagnostics, /held, /units, /warmup   (sample)
     /extras        tables of what only some methods have, if any           (sample)
+    /fits          one row per fit, named as in `BatchResult`, attrs: names (batch)
     /statistics    scalars as attrs
     /data/0 ...    y, sigma, mask, fit, residual = (y - fit)/sigma, coords, ...
     /provenance    versions, device, precision, seed, arguments, model
@@ -31,6 +32,7 @@ import jax
 import numpy as np
 
 from ..errors import FormatError
+from .batch_result import BatchResult
 from .result import FitResult, SampleResult
 
 __all__ = ["FORMAT", "VERSION", "load_result", "save"]
@@ -45,7 +47,9 @@ _TUPLES = ("warnings", "flags")
 
 
 def save(
-    result: FitResult | SampleResult, path: PathLike, data_limit: float | int = 64e6
+    result: FitResult | SampleResult | BatchResult,
+    path: PathLike,
+    data_limit: float | int = 64e6,
 ) -> pathlib.Path:
     """Path of the file that now holds the result; it appears complete or not at all.
 
@@ -56,10 +60,12 @@ def save(
             of their arrays.
     """
     path = pathlib.Path(path)
-    writers = {"fit": _fit_groups, "sample": _sample_groups}
+    writers = {"fit": _fit_groups, "sample": _sample_groups, "batch": _batch_groups}
     kind = getattr(result, "kind", None)
     if kind not in writers:
-        raise TypeError(f"cannot save {result!r}: expected a FitResult or SampleResult")
+        raise TypeError(
+            f"cannot save {result!r}: expected a FitResult, SampleResult or BatchResult"
+        )
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; expected a file name")
     if not path.parent.is_dir():
@@ -81,7 +87,7 @@ def save(
     return path
 
 
-def load_result(path: PathLike) -> FitResult | SampleResult:
+def load_result(path: PathLike) -> FitResult | SampleResult | BatchResult:
     """Result stored by `save`, without a problem: `bind` one before `predict`.
 
     Where only checksums of the data are stored, each entry of `data` holds "sha256" (of
@@ -104,7 +110,7 @@ def load_result(path: PathLike) -> FitResult | SampleResult:
     with file:
         kind = _checked_kind(path, file.attrs)
         try:
-            return _read_fit(file) if kind == "fit" else _read_sample(file)
+            return _READERS[kind](file)
         except _BROKEN as error:
             raise FormatError(f"{path}: damaged or incomplete ({error})") from error
 
@@ -121,8 +127,8 @@ def _checked_kind(path: pathlib.Path, attrs: Any) -> str:
             f"{path}: version {version} is newer than this jaxscatter reads "
             f"({VERSION}); update jaxscatter"
         )
-    if kind not in ("fit", "sample"):
-        raise FormatError(f"{path}: kind {kind!r}; expected 'fit' or 'sample'")
+    if kind not in _READERS:
+        raise FormatError(f"{path}: kind {kind!r}; expected one of {list(_READERS)}")
     return kind
 
 
@@ -232,12 +238,48 @@ def _read_sample(file: h5py.File) -> SampleResult:
     )
 
 
+_BATCH_ARRAYS = (
+    *("values", "stderr", "cov", "scaled", "at_bound", "undetermined", "amplitudes"),
+    *("amplitude_stderr", "amplitude_at_bound", "chi2", "red_chi2", "dof", "n_valid"),
+    *("code", "nit"),
+)
+_BATCH_NAMES = ("names", "units", "amplitude_names", "amplitude_units", "warnings")
+
+
+def _batch_groups(r: BatchResult) -> dict[str, Any]:
+    return {
+        "status": {
+            **{name: _strings(getattr(r, name)) for name in _BATCH_NAMES},
+            "known_noise": r.known_noise,
+        },
+        "fits": {name: getattr(r, name) for name in _BATCH_ARRAYS},
+        "provenance": r.provenance,
+    }
+
+
+def _read_batch(file: h5py.File) -> BatchResult:
+    status, fits = _read(file["status"]), _read(file["fits"])
+    fields: dict[str, Any] = {name: fits[name] for name in _BATCH_ARRAYS}
+    fields |= {name: tuple(str(v) for v in status[name]) for name in _BATCH_NAMES}
+    return BatchResult(
+        **fields,
+        known_noise=status["known_noise"],
+        provenance=_read(file["provenance"]),
+        records=_read_data(file),
+    )
+
+
+_READERS = {"fit": _read_fit, "sample": _read_sample, "batch": _read_batch}
+
+
 def _annotate(file: Any, result: Any) -> None:
     """Attributes that tell other readers order and units."""
     if result.kind == "fit":
         attrs = file["covariance"].attrs
         attrs.create("order", list(result.labels), (len(result.labels),), _TEXT)
         attrs["scaled"] = bool(result.scaled)
+        return
+    if result.kind == "batch":
         return
     for group in ("posterior", "linear_draws"):
         for stored in file[group]:

@@ -53,12 +53,17 @@ _FRACTIONS = tuple(0.5**k for k in range(10))
 
 
 class Options(eqx.Module):
-    """Tolerances of the trust region (relative) and the largest number of trials."""
+    """Tolerances of the trust region (relative) and the largest number of trials.
+
+    Without `history` the state keeps no record per trial: in a batch those arrays,
+    copied at every trial of every lane, cost as much as a small model.
+    """
 
     ftol: Scalar = 1e-10
     gtol: Scalar = 1e-8
     xtol: Scalar = 1e-12
     max_trials: int = eqx.field(static=True, default=200)
+    history: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self):
         if self.max_trials < 1:
@@ -141,7 +146,7 @@ def start(
     code = _convergence(x, H, g, c, lo, hi, scale, n, options, exact)
     code = jnp.where(jnp.all(jnp.isfinite(H)), code, NONFINITE_JACOBIAN)
     finite = jnp.isfinite(c) & jnp.all(jnp.isfinite(g))
-    count = options.max_trials
+    count = options.max_trials if options.history else 0
     return State(
         x=x,
         H=H,
@@ -161,7 +166,7 @@ def start(
 def advance(
     state: State,
     normal: Normal,
-    cost: Cost,
+    cost: Cost | None,
     lo: Floats,
     hi: Floats,
     scale: Floats,
@@ -176,7 +181,9 @@ def advance(
     Args:
         state: where to go on from.
         normal: x -> (H, g, cost); called at taken points only.
-        cost: x -> cost; called once per trial.
+        cost: x -> cost; called once per trial. None takes the cost that `normal` gives
+            and calls that at every trial: cheaper under vmap, where a trial that one
+            lane takes makes all lanes pay for both.
         lo: lower bounds, may be -inf.
         hi: upper bounds, may be inf.
         scale: typical size of each parameter.
@@ -266,7 +273,12 @@ def _trial(state, normal, cost, lo, hi, scale, n, options, exact, wrap):
     shortened |= (y == high_cap) & (high_cap != high)
     newton = (lam == 0) & ~jnp.any(shortened)
 
-    c_new = as_float(cost(proposed))
+    landed = proposed if wrap is None else wrap(proposed)
+    H_new, g_new = state.H, state.g
+    if cost is None:
+        H_new, g_new, c_new = _evaluate(normal, landed)
+    else:
+        c_new = as_float(cost(proposed))
     pred = -(q @ y + 0.5 * y @ B @ y)
     act = jnp.where(jnp.isfinite(c_new), c - c_new, -jnp.inf)
     ratio = jnp.where(pred > 0, act / jnp.where(pred > 0, pred, 1.0), -1.0)
@@ -281,13 +293,13 @@ def _trial(state, normal, cost, lo, hi, scale, n, options, exact, wrap):
     ftol = options.ftol * size
     small = newton & (pred <= ftol) & (jnp.abs(act) <= ftol)
     take = jnp.where(small, act > 0, ratio > 1e-4)
-    landed = proposed if wrap is None else wrap(proposed)
-    H_new, g_new = lax.cond(
-        take,
-        lambda at: _evaluate(normal, at)[:2],
-        lambda at: (state.H, state.g),
-        landed,
-    )
+    if cost is not None:
+        H_new, g_new = lax.cond(
+            take,
+            lambda at: _evaluate(normal, at)[:2],
+            lambda at: (state.H, state.g),
+            landed,
+        )
     broken = take & ~(jnp.all(jnp.isfinite(H_new)) & jnp.all(jnp.isfinite(g_new)))
     take = take & ~broken
 
@@ -313,6 +325,12 @@ def _trial(state, normal, cost, lo, hi, scale, n, options, exact, wrap):
         [NONFINITE_JACOBIAN, FTOL, XTOL, STALLED, tests, MAXITER],
         RUNNING,
     )
+    history = state.cost_history, state.radius_history, state.accepted_history
+    if options.history:
+        new = c_new, radius, take
+        history = tuple(
+            h.at[state.trials].set(v) for h, v in zip(history, new, strict=True)
+        )
     return State(
         x=x_new,
         H=H_new,
@@ -323,9 +341,9 @@ def _trial(state, normal, cost, lo, hi, scale, n, options, exact, wrap):
         trials=trials,
         njev=state.njev + (take | broken).astype(jnp.int32),
         code=code.astype(jnp.int32),
-        cost_history=state.cost_history.at[state.trials].set(c_new),
-        radius_history=state.radius_history.at[state.trials].set(radius),
-        accepted_history=state.accepted_history.at[state.trials].set(take),
+        cost_history=history[0],
+        radius_history=history[1],
+        accepted_history=history[2],
     )
 
 

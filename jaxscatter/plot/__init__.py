@@ -6,6 +6,7 @@ Every function returns the Figure and writes it where a path is given.
 from typing import Any
 
 from ..errors import ModelError
+from .batch import batch
 from .groups import fit
 from .posterior import corner, joint, marginals, trace
 from .qens import (
@@ -21,6 +22,7 @@ from .xpcs import plot_age_cuts, plot_c2_fit, plot_c2_maps
 from .xpcs_parameters import is_two_time, plot_angles, plot_rates
 
 __all__ = [
+    "batch",
     "corner",
     "fit",
     "joint",
@@ -53,12 +55,14 @@ _TWO_TIME = {
 def result(
     res: Any, path: PathLike | None = None, *, view: str | None = None, **kwargs: Any
 ) -> Any:
-    """Figure of a result: `fit` of a fit, `corner` of a posterior sample.
+    """Figure of a result: `fit`, `corner` of a posterior sample, `batch` of many fits.
 
     A fit of two-time data is drawn by `plot_c2_fit`. Of these fits and posteriors
     `view` draws "fit", "maps", "cuts", "rates" or "angles", see the functions
     `plot_c2_fit`, `plot_c2_maps`, `plot_age_cuts`, `plot_rates` and `plot_angles`.
     """
+    if res.kind == "batch":
+        return batch(res, path=path, **kwargs)
     two_time = is_two_time(res)
     if view is not None:
         if not two_time or view not in _TWO_TIME:

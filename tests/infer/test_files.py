@@ -320,7 +320,7 @@ def test_unknown_groups_are_ignored(tmp_path):
         ("version", 2, "version 2 is newer"),
         ("version", "one", "version 'one'"),
         ("format", "NXspe", "format 'NXspe'"),
-        ("kind", "batch", "kind 'batch'"),
+        ("kind", "profile", "kind 'profile'"),
     ],
 )
 def test_a_foreign_or_newer_file_is_a_format_error(tmp_path, attribute, value, message):
