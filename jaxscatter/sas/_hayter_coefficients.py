@@ -193,6 +193,7 @@ def rescaled(log_size: Array, eta: Array, k: Array, strength: Array) -> Closure:
 def _follows(
     at: Closure, found: Factor, log_size: Array, eta: Array
 ) -> tuple[Array, ...]:
+    """K, u(1), v(1), the volume fraction of the core and its `Factor`."""
     scaled = eta * jnp.exp(-3 * log_size)
     return (at.k, at.moments.u_end, at.moments.v_end, scaled, *found)
 
@@ -206,7 +207,7 @@ class _Search(NamedTuple):
     width: Array
     t: Array
     log_size: Array
-    follows: tuple[Array, ...]  # see `_state`
+    follows: tuple[Array, ...]  # see `_follows`
     steps: Array
 
 

@@ -13,7 +13,9 @@ negative contact value, the core grows, at fixed tail, until the contact value i
 
 S(q) is the inverse square of Baxter's factor, which equals the result of the original
 algebra of Hayter and Penfold on its physical branch but needs neither e^{κσ} nor
-differences of large numbers: it is smooth from κσ → 0 to many hundreds.
+differences of large numbers: it is smooth from κσ → 0 to many hundreds. Rescaling sets
+in wherever the contact value is negative, also at the weak couplings where the original
+program gives up, and the root is always the one that starts at uncharged spheres.
 
 Units: q in 1/Å, radius in Å, charge in e, temperature in K, salt in mol/L, dielectric
 constant relative. The constants are those of the original program (CODATA 1973), so

@@ -236,24 +236,35 @@ def test_the_onset_of_rescaling_leaves_no_step():
     assert np.max(np.abs(np.diff(steps, axis=0))) < 0.02 * np.max(np.abs(steps))
 
 
+def stencil(f, p, step, i):
+    """Fourth-order difference step·∂f/∂pᵢ."""
+    dx = np.where(np.arange(6) == i, step, 0.0)
+    a, b, c, d = (np.asarray(f(Q, p + n * dx)) for n in (-2, -1, 1, 2))
+    return (a - 8 * b + 8 * c - d) / 12
+
+
 @pytest.mark.parametrize("values", [MICELLE, SALTY, CASES["not rescaled"]])
-def test_first_and_second_derivatives_are_finite_differences(values):
+def test_first_derivatives_are_finite_differences(values):
     p = np.array(values)
-    active = np.array(values) > 0
-    step = 1e-4 * np.where(active, p, 0.0)
-    slopes, rows, curves = SLOPES(Q, p), ROWS(Q, p), CURVES(Q, p)
-    np.testing.assert_allclose(slopes, rows, rtol=1e-9, atol=1e-12)
+    slopes = np.asarray(SLOPES(Q, p))
+    np.testing.assert_allclose(slopes, ROWS(Q, p), rtol=1e-9, atol=1e-12)
+    for i in np.flatnonzero(p):
+        step = 1e-4 * p[i]
+        numeric = stencil(vector_value, p, step, i)
+        np.testing.assert_allclose(slopes[:, i] * step, numeric, rtol=1e-6, atol=1e-12)
+
+
+@pytest.mark.slow  # half a minute of compilation
+@pytest.mark.parametrize("values", [MICELLE, SALTY, CASES["not rescaled"]])
+def test_second_derivatives_are_finite_differences_of_the_first(values):
+    p = np.array(values)
+    curves = np.asarray(CURVES(Q, p))
     np.testing.assert_allclose(curves, np.swapaxes(curves, 1, 2), rtol=1e-6, atol=1e-9)
-    for i in np.flatnonzero(active):
-        dx = np.where(np.arange(6) == i, step, 0.0)
-        ends = [vector_value(Q, p + n * dx) for n in (-2, -1, 1, 2)]
-        slope = (ends[0] - 8 * ends[1] + 8 * ends[2] - ends[3]) / 12
-        got = np.asarray(slopes)[:, i] * step[i]
-        np.testing.assert_allclose(got, slope, rtol=1e-6, atol=1e-12)
-        ends = [np.asarray(SLOPES(Q, p + n * dx)) for n in (-2, -1, 1, 2)]
-        curve = (ends[0] - 8 * ends[1] + 8 * ends[2] - ends[3]) / 12 * p
-        got = np.asarray(curves)[:, :, i] * step[i] * p
-        np.testing.assert_allclose(got, curve, rtol=1e-5, atol=1e-11)
+    for i in np.flatnonzero(p):
+        step = 1e-4 * p[i]
+        numeric = stencil(SLOPES, p, step, i) * p
+        got = curves[:, :, i] * step * p
+        np.testing.assert_allclose(got, numeric, rtol=1e-5, atol=1e-11)
 
 
 def vector_value(q, p):
@@ -277,7 +288,12 @@ def test_values_and_gradients_are_finite_at_the_limits(values):
     assert np.all(np.isfinite(VALUE(Q, *values)))
     assert np.all(np.isfinite(SLOPES(Q, p)))
     assert np.all(np.isfinite(ROWS(Q, p)))
-    assert np.all(np.isfinite(CURVES(Q, p)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("values", LIMITS.values(), ids=LIMITS.keys())
+def test_second_derivatives_are_finite_at_the_limits(values):
+    assert np.all(np.isfinite(CURVES(Q, np.array(values))))
 
 
 @pytest.mark.parametrize(
