@@ -19,12 +19,14 @@ import numpy as np
 from jax.core import Tracer
 
 from ..errors import DataError, ModelError, ParameterError
-from . import dispersion, orientation
+from . import average, dispersion, orientation
 from .algebra import Component, Settings, forms, options
 from .catalogue import control_names, load_model
 from .declaration import AbstractForm, Quantity
 from .dispersion import Distribution
 
+MOST = 10**8
+"""Points of distributions and orientations that need no `chunk`."""
 _GRID = ("_pd", "_pd_n", "_pd_nsigma", "_pd_type")
 SCALE = Quantity("scale", 1.0, lo=0.0, doc="multiplies the model")
 
@@ -69,6 +71,14 @@ def read(
     for name in list(wanted):
         if name in RESERVED_OPTIONS and name not in chosen:
             raise TypeError(_no_option(model, name))
+    for name, number in chosen.items():
+        prefix = name.removesuffix("structure_factor_mode")
+        if prefix != name and number == 2:
+            if not chosen.get(f"{prefix}radius_effective_mode"):
+                raise ModelError(
+                    f"{name}={number} needs each size's own radius; choose a "
+                    f"{prefix}radius_effective_mode above 0"
+                )
     values = {name: wanted.pop(name, row.value) for name, row in rows.items()}
     distributions = {}
     for name, row in rows.items():
@@ -214,6 +224,7 @@ def rules_for(
     values: Mapping[str, Any],
     distributions: Mapping[str, Distribution],
     n_quad: int | None = None,
+    chunk: int | None = None,
 ) -> tuple[tuple[str, orientation.Rule], ...]:
     """Orientation rules fine enough for ascending |q| and these sizes.
 
@@ -224,8 +235,36 @@ def rules_for(
         extent, cross = 0.0, 0.0
         if n_quad is None:
             extent, cross = extents(form, values, distributions, prefix)
-        out.append((prefix, orientation.bands(q, extent, cross, n_quad)))
+        rule = orientation.bands(q, extent, cross, n_quad)
+        if chunk is None:
+            _check_size(form, distributions, prefix, rule)
+        out.append((prefix, rule))
     return tuple(out)
+
+
+def _check_size(
+    form: AbstractForm,
+    distributions: Mapping[str, Distribution],
+    prefix: str,
+    rule: orientation.Rule,
+) -> None:
+    """Refuse what would take hours without anyone having asked for it.
+
+    Raises:
+        DataError: more than `MOST` points of distributions and orientations.
+    """
+    own = {
+        name.removeprefix(prefix): d
+        for name, d in distributions.items()
+        if name.startswith(prefix)
+    }
+    points = average.evaluations(form, own, rule[-1])
+    if points > MOST:
+        raise DataError(
+            f"{form.name} would be evaluated at {points:.2g} points of distributions "
+            f"and orientations for each q, more than {MOST:.0e}; use fewer points, or "
+            "give chunk= to do it all the same"
+        )
 
 
 def extents(

@@ -257,6 +257,17 @@ def _nodes(form: AbstractForm, band: Band) -> int:
     return band.outer if isinstance(form, AbstractAxial) else 1
 
 
+def evaluations(
+    form: AbstractForm, distributions: Mapping[str, Distribution], band: Band
+) -> int:
+    """How many bodies and directions one value of q takes."""
+    rows = tuple(r for r in distributed(form, distributions) if r.kind == "volume")
+    sizes = [distributions[r.name].size for r in rows]
+    if _separable(form, rows):
+        return sum(sizes) * _nodes(form, band) + math.prod(sizes)
+    return math.prod(sizes) * _nodes(form, band)
+
+
 def _separable(form: AbstractForm, rows: tuple[Quantity, ...]) -> bool:
     """Whether the sums over the distributed sizes factorise."""
     if not isinstance(form, Directed) or len(form.split) < 2 or not rows:

@@ -4,13 +4,16 @@ Scale and background are linear; each is solved for by the engine, or an ordinar
 parameter, or held. Units: q in 1/Å, I in 1/cm.
 """
 
+import functools
 import math
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._types import as_float
 from ..problem import AbstractModel, Amplitude, ParameterSet
 from . import arguments, orientation
 from .algebra import Component, Product, Settings, forms, options, parts, shape
@@ -97,7 +100,7 @@ class CurveModel(AbstractModel):
         fixed = {p.name: p.value for p in self.parameters}
 
         def pieces(known: dict[str, Any]) -> Any:
-            values = {**fixed, **known}
+            values = {k: as_float(v) for k, v in (fixed | known).items()}
             return _pieces(self.component, values, self.settings)
 
         out: dict[str, tuple[Any, str]] = {
@@ -142,6 +145,7 @@ def amplitudes_of(solved: tuple[str, ...]) -> tuple[Amplitude, ...]:
     return (scale, background)
 
 
+@functools.partial(jax.jit, static_argnames=("component",))
 def _pieces(component: Component, values: dict[str, Any], settings: Settings) -> Any:
     """<V> and R_eff, which need no q."""
     rules = tuple(

@@ -47,10 +47,10 @@ class Quantity:
     """
 
     name: str
-    value: float
+    value: float | int
     unit: str = ""
-    lo: float = -math.inf
-    hi: float = math.inf
+    lo: float | int = -math.inf
+    hi: float | int = math.inf
     kind: str = ""
     doc: str = ""
     per: str | None = None
@@ -67,17 +67,17 @@ class Control:
     doc: str = ""
 
 
-def sld(name: str, value: float, doc: str = "", per: str | None = None) -> Quantity:
+def sld(name: str, value: float | int, doc: str = "", per: str | None = None) -> Quantity:
     """A scattering length density in 1e-6/Å²."""
     return Quantity(name, value, "1e-6/Å²", kind="sld", doc=doc, per=per)
 
 
 def size(
     name: str,
-    value: float,
+    value: float | int,
     doc: str = "",
-    lo: float = 0.0,
-    hi: float = math.inf,
+    lo: float | int = 0.0,
+    hi: float | int = math.inf,
     unit: str = "Å",
     per: str | None = None,
 ) -> Quantity:
@@ -87,17 +87,17 @@ def size(
 
 def number(
     name: str,
-    value: float,
+    value: float | int,
     unit: str = "",
-    lo: float = -math.inf,
-    hi: float = math.inf,
+    lo: float | int = -math.inf,
+    hi: float | int = math.inf,
     doc: str = "",
 ) -> Quantity:
     """Any other parameter."""
     return Quantity(name, value, unit, lo, hi, "", doc)
 
 
-def angle(name: str, value: float = 60.0, doc: str = "") -> Quantity:
+def angle(name: str, value: float | int = 60.0, doc: str = "") -> Quantity:
     """An orientation in degrees; it matters for oriented patterns only."""
     return Quantity(name, value, "degrees", -360.0, 360.0, "orientation", doc)
 
@@ -130,7 +130,7 @@ class AbstractSasModel(abc.ABC):
     reference: ClassVar[str] = ""
     background: ClassVar[float] = 0.001
 
-    def __init__(self, **controls: int):
+    def __init__(self, **controls: float | int):
         known = {c.name: c for c in self.controls}
         for name in controls:
             if name not in known:

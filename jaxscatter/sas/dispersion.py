@@ -21,6 +21,7 @@ References:
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -62,7 +63,7 @@ class Distribution(eqx.Module):
 
     kind: str = eqx.field(static=True, default="gaussian")
     npts: int = eqx.field(static=True, default=35)
-    nsigmas: float = eqx.field(static=True, default=3.0)
+    nsigmas: float | int = eqx.field(static=True, default=3.0)
     relative: bool = eqx.field(static=True, default=True)
     x: Any = None
     w: Any = None
@@ -92,11 +93,11 @@ class Distribution(eqx.Module):
 
 def chosen(
     kind: str | None = None,
-    npts: float | None = None,
-    nsigmas: float | None = None,
+    npts: float | int | None = None,
+    nsigmas: float | int | None = None,
     relative: bool = True,
-    x: ArrayLike | None = None,
-    w: ArrayLike | None = None,
+    x: ArrayLike | Sequence[float] | None = None,
+    w: ArrayLike | Sequence[float] | None = None,
 ) -> Distribution:
     """A distribution with the usual number of points and width for its kind.
 
@@ -122,8 +123,8 @@ def points(
     distribution: Distribution,
     centre: Scalar,
     width: Scalar,
-    lo: float = -math.inf,
-    hi: float = math.inf,
+    lo: float | int = -math.inf,
+    hi: float | int = math.inf,
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
     """Points x and weights w of a distribution, Σw = 1.
 
@@ -135,7 +136,7 @@ def points(
         lo: lower limit; points outside are moved onto it with weight 0.
         hi: upper limit, likewise.
     """
-    centre = jnp.asarray(centre, float)
+    centre, lo, hi = jnp.asarray(centre, float), float(lo), float(hi)
     if distribution.kind == "array":
         return _within(distribution.x, distribution.w, lo, hi)
     if distribution.size == 1:

@@ -8,7 +8,7 @@ References:
 
 import functools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import equinox as eqx
@@ -23,7 +23,7 @@ from .algebra import Component, Parts, Product, Settings, forms, parts, shape
 from .declaration import AbstractAxial, AbstractForm, AbstractTriaxial
 from .resolution import Resolution
 
-Q = ArrayLike | list[float] | tuple[float, ...]
+Q = ArrayLike | Sequence
 
 SAFE = 76
 """Orientation nodes where sizes are not known as numbers: good to q·R of 97."""
@@ -82,7 +82,8 @@ def _with_rules(
                 DataWarning,
                 stacklevel=4,
             )
-    rules = arguments.rules_for(model, q, values, settings.distributions, n_quad)
+    spread = settings.distributions
+    rules = arguments.rules_for(model, q, values, spread, n_quad, chunk)
     return Settings(settings.distributions, settings.options, rules, chunk)
 
 
@@ -289,8 +290,8 @@ def oriented(
 
 def pattern(
     model: Any,
-    qx: ArrayLike,
-    qy: ArrayLike,
+    qx: Q,
+    qy: Q,
     *,
     n_quad: int = SAFE,
     chunk: int | None = None,

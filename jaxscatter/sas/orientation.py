@@ -26,13 +26,13 @@ MOST = 5000
 MOST_PLANE = 100_000  # nodes of both angles together
 
 
-def n_quad(q_max: float, extent: float) -> int:
+def n_quad(q_max: float | int, extent: float | int) -> int:
     """Nodes that average a body of half dimension `extent` (Å) to 1e-6 up to `q_max`.
 
     The amplitude squared holds phases up to 2qR over the interval, which Gauss rules
     resolve with qR/2 nodes per unit of phase range and a margin of 16; at most 5000.
     """
-    wanted = 16 + 0.62 * q_max * extent
+    wanted = (16 + 0.62 * q_max * extent) * (1 - 1e-12)
     for n in LADDER:
         if n >= wanted:
             return n
@@ -60,8 +60,8 @@ Rule = tuple[Band, ...]
 
 def bands(
     q: Sequence[float] | np.ndarray,
-    extent: float,
-    cross: float | None = None,
+    extent: float | int,
+    cross: float | int | None = None,
     n: int | None = None,
 ) -> Rule:
     """The rule for increasing |q|, so that every band is fine enough.

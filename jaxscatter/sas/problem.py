@@ -104,7 +104,7 @@ def problem(
         largest = {n: _largest(table[n]) for n in rows}
         at = np.asarray(data.coords.get("q_calc", data.coords["q"]))
         rules = arguments.rules_for(
-            component, at, largest, settings.distributions, n_quad
+            component, at, largest, settings.distributions, n_quad, chunk
         )
         if n_quad is None:
             reach = _reach(component, largest, settings, rules, at)

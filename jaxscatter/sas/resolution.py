@@ -9,6 +9,7 @@ References:
     [1] J. G. Barker and J. S. Pedersen, J. Appl. Cryst. 28, 105 (1995).
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -24,6 +25,8 @@ BELOW, ABOVE = 2.5, 3.0
 _NARROWEST = 1e-8  # dq in 1/Å
 _LOWEST = 0.02  # of the smallest q; calculated points closer to 0 are left out
 _SLIT_STEPS = 30  # offsets across the slit's width, to either side
+
+Numbers = ArrayLike | Sequence[float]
 
 
 class Resolution(eqx.Module):
@@ -49,7 +52,7 @@ class Resolution(eqx.Module):
         return jnp.asarray(self.matrix) @ curve
 
 
-def _checked(q: ArrayLike) -> np.ndarray:
+def _checked(q: Numbers) -> np.ndarray:
     q = np.asarray(q, float)
     if q.ndim != 1 or q.size < 2:
         raise DataError(f"q has shape {q.shape}; smearing needs at least two points")
@@ -80,7 +83,7 @@ def _extended_linearly(q: np.ndarray, lo: float, hi: float) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def pinhole(q: ArrayLike, dq: ArrayLike) -> Resolution:
+def pinhole(q: Numbers, dq: Numbers) -> Resolution:
     """Gaussian smearing of standard deviation `dq` at every point.
 
     Args:
@@ -108,7 +111,7 @@ def pinhole(q: ArrayLike, dq: ArrayLike) -> Resolution:
     return _made(at, weights / np.sum(weights, axis=1, keepdims=True), "pinhole")
 
 
-def slit(q: ArrayLike, q_length: ArrayLike, q_width: ArrayLike = 0.0) -> Resolution:
+def slit(q: Numbers, q_length: Numbers, q_width: Numbers = 0.0) -> Resolution:
     """Smearing by a slit: uniform over (0, `q_length`) along it, ± `q_width` across.
 
     The half of the length is integrated, as in the slit heights that instruments
