@@ -15,15 +15,22 @@ from jaxtyping import Array, Float
 from .._types import Floats
 
 
+def _cube_root(x: Floats) -> Float[Array, "..."]:
+    """∛x of x ≥ 0; at 0 its infinite slope is taken as 0, for bodies without size."""
+    x = jnp.asarray(x, float)
+    empty = x <= 0
+    return jnp.where(empty, 0.0, jnp.cbrt(jnp.where(empty, 1.0, x)))
+
+
 def of_volume(volume: Floats) -> Any:
     """Radius (3V/4π)^⅓ of the sphere of the same volume."""
-    return jnp.cbrt(3 * volume / (4 * math.pi))
+    return _cube_root(3 * volume / (4 * math.pi))
 
 
 def of_excluded_volume(radius: Floats, length: Floats) -> Any:
     """½ [¾ R (2RL + (R+L)(πR+L))]^⅓, excluded volume of a cylinder."""
     inside = 2 * radius * length + (radius + length) * (math.pi * radius + length)
-    return 0.5 * jnp.cbrt(0.75 * radius * inside)
+    return 0.5 * _cube_root(0.75 * radius * inside)
 
 
 def of_curvature(polar: Floats, equatorial: Floats) -> Float[Array, "..."]:
@@ -31,31 +38,29 @@ def of_curvature(polar: Floats, equatorial: Floats) -> Float[Array, "..."]:
 
     ½ [2 (δ+1) a b²]^⅓ with δ = ¾ b₁ b₂ [1]; equal to both half axes where they agree.
     With e² = 1 - ρ², ρ the ratio of the smaller to the larger half axis,
-    b₁ = 1 + asin(e)/(eρ) and b₂ = 1 + ½ (ρ²/e) ln((1+e)/(1-e)).
+    b₁ = 1 + asin(e)/(eρ) and b₂ = 1 + ½ (ρ²/e) ln((1+e)/(1-e)). A flat disk (a = 0)
+    has b (3π/32)^⅓, a needle (b = 0) none.
     """
     a, b = jnp.asarray(polar, float), jnp.asarray(equatorial, float)
     prolate = a > b
     low, high = jnp.where(prolate, b, a), jnp.where(prolate, a, b)
-    empty = low <= 0
-    ratio = jnp.where(empty, 1.0, low) / jnp.where(empty, 1.0, high)
+    ratio = low / jnp.where(high > 0, high, 1.0)
     e2 = (1 - ratio) * (1 + ratio)
     near = e2 < 0.01
     small = jnp.where(near, e2, 0.0)
     e = jnp.sqrt(jnp.where(near, 0.25, e2))
     # asin(e)/e and ln((1+e)/(1-e))/2e in powers of e²
-    arc_series = 1 + small * (
-        1 / 6
-        + small
-        * (3 / 40 + small * (15 / 336 + small * (105 / 3456 + small * 945 / 42240)))
-    )
-    log_series = 1 + small * (
-        1 / 3 + small * (1 / 5 + small * (1 / 7 + small * (1 / 9 + small / 11)))
-    )
-    arc = jnp.where(near, arc_series, jnp.arcsin(e) / e)
-    log = jnp.where(near, log_series, jnp.arctanh(e) / e)
-    b1 = 1 + arc / ratio
+    arc_series, log_series = jnp.zeros_like(small), jnp.zeros_like(small)
+    for k in range(9, -1, -1):
+        arc_series = math.comb(2 * k, k) / (4**k * (2 * k + 1)) + small * arc_series
+        log_series = 1 / (2 * k + 1) + small * log_series
+    # asin(e) and atanh(e) lose half of their digits where e is nearly 1
+    flat = ratio <= 0
+    ln = jnp.log((1 + e) / jnp.where(flat, 1.0, ratio))
+    arc = jnp.where(near, arc_series, jnp.arctan2(e, ratio) / e)
+    log = jnp.where(near, log_series, jnp.where(flat, 0.0, ln) / e)
+    # b₁ a b² and b₂ of an oblate body are those of a prolate one, with b₁ a b²
+    # free of the division by ρ
+    b1 = jnp.square(high) * b * (ratio + arc)
     b2 = 1 + jnp.square(ratio) * log
-    # b1 and b2 are those of a prolate and of an oblate body: their product is of both
-    delta = 0.75 * b1 * b2
-    radius = 0.5 * jnp.cbrt(2 * (delta + 1) * a * jnp.square(b))
-    return jnp.where(empty, 0.0, radius)
+    return 0.5 * _cube_root(1.5 * b1 * b2 + 2 * a * jnp.square(b))
