@@ -30,6 +30,7 @@ _NAMES = {
     "Amplitude": "problem",
     "Dataset": "problem",
     "Gaussian": "problem",
+    "joint": "problem",
     "model": "problem",
     "Parameter": "problem",
     "ParameterSet": "problem",
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
         Parameter,
         ParameterSet,
         Problem,
+        joint,
         model,
     )
 
@@ -96,6 +98,7 @@ __all__ = [
     "infer",
     "initialize",
     "io",
+    "joint",
     "laplace",
     "load_result",
     "map_fit",

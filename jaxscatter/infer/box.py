@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..problem import Problem
+from ..problem import AbstractProblem
 
 
 class Box(eqx.Module):
@@ -24,7 +24,7 @@ class Box(eqx.Module):
         return jnp.where(jnp.isfinite(self.period), turned, x)
 
 
-def box(problem: Problem) -> Box:
+def box(problem: AbstractProblem) -> Box:
     """Box of a problem; circular parameters get infinite bounds and a period."""
     lo, hi = problem.parameters.bounds()
     circular = np.array(problem.parameters.circular(), dtype=bool)

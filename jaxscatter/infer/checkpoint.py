@@ -23,7 +23,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import FormatError
-from ..problem import Problem
+from ..problem import AbstractProblem
+from ..problem.parameter import tie_arguments
 from .files import FORMAT, VERSION
 
 
@@ -101,16 +102,21 @@ class Checkpoint:
         return jax.tree.unflatten(tree, state), kept, counts
 
 
-def fingerprint(problem: Problem, *more: Any) -> str:
+def fingerprint(problem: AbstractProblem, *more: Any) -> str:
     """Checksum of a problem's numbers and of whatever else decides a run."""
-    given = problem.given
-    data: Any = given
-    if given.streamed:
-        data = (given.pilot, given.coords, given.count, given.n_chunks)
-    numbers = (data, problem.parameters, problem.model)
+    numbers: list[Any] = []
     out = hashlib.sha256()
-    versions = (jax.__version__, np.__version__, problem.model.name)
-    out.update(repr((versions, problem.precision, problem.likelihood)).encode())
+    for part in problem.parts:
+        data: Any = part.given
+        if data.streamed:
+            data = (data.pilot, data.coords, data.count, data.n_chunks)
+        numbers.append((data, part.parameters, part.model))
+        versions = (jax.__version__, np.__version__, part.model.name)
+        out.update(repr((versions, part.precision, part.likelihood)).encode())
+    if len(numbers) > 1:
+        numbers.append(problem.parameters)
+        ties = [(p.name, tie_arguments(p.tie)) for p in problem.parameters]
+        out.update(repr(ties).encode())
     for leaf in jax.tree.leaves(eqx.filter((numbers, more), eqx.is_array_like)):
         words = np.ascontiguousarray(_words(leaf))
         out.update(repr((words.shape, words.dtype.str)).encode())

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import ModelError, SamplingError, SamplingWarning
-from ..problem import Problem
+from ..problem import AbstractProblem, Problem
 from . import _consensus_notes as notes
 from .draws import collect
 from .least_squares import start_vector
@@ -46,7 +46,7 @@ class Settings(NamedTuple):
 
 
 def consensus(
-    problem: Problem,
+    problem: AbstractProblem,
     shards: int = 4,
     *,
     split: str = "random",
@@ -101,26 +101,26 @@ def consensus(
 
     Raises:
         DataError: streamed data, or shards that leave too few points.
-        ModelError: an unknown `split` or `combine`, or one the model does not allow.
+        ModelError: an unknown `split` or `combine`, or one the model does not allow; a
+            joint problem.
         SamplingError: no shard was finished, or one does not vary.
         PriorError: an improper prior.
     """
     if combine not in COMBINES:
         raise ModelError(f"combine {combine!r} is not known; expected of {COMBINES}")
-    mode = linear or problem.default_linear_mode
-    if mode == "explicit" and problem.linear:
-        problem, mode = problem.with_(explicit=True), "profile"
-    _no_circles(problem)
-    parts = deal(problem, shards, split, seed)
+    whole: Problem = problem.single("js.consensus", "use js.sample, which is exact")
+    whole, mode = whole.explicit_where(linear or whole.default_linear_mode)
+    _no_circles(whole)
+    parts = deal(whole, shards, split, seed)
     settings = Settings(chains, warmup, draws, target_accept, max_depth, allow_improper)
     begin = time.monotonic()
-    best = _best(problem, start, mode) if compare or start is None else start
-    known = _known(problem, best)
+    best = _best(whole, start, mode) if compare or start is None else start
+    known = _known(whole, best)
     posts, stopped = _sampled(parts, known, mode, settings, seed, progress)
     pieces = [piece(p, post) for p, post in zip(parts, posts, strict=False)]
-    pool = pooled(pieces, _labels(problem, parts), combine)
+    pool = pooled(pieces, _labels(whole, parts), combine)
     arguments = {"shards": shards, "split": split, "combine": combine}
-    result = _collected(problem, pool, mode, seed, arguments | settings._asdict())
+    result = _collected(whole, pool, mode, seed, arguments | settings._asdict())
     result.extras = notes.record(parts, posts, pieces, pool, arguments)
     said = [
         notes.headline(pool, shards, len(posts), combine),
@@ -130,8 +130,8 @@ def consensus(
     if compare and isinstance(best, FitResult):
         result.extras["laplace"], far = notes.against(best, result)
         said += far
-    said += [*pool.said, *notes.small(parts, problem), *notes.scale_note(problem)]
-    said += notes.bounded(problem, pieces)
+    said += [*pool.said, *notes.small(parts, whole), *notes.scale_note(whole)]
+    said += notes.bounded(whole, pieces)
     converged = not stopped and all(post.converged for post in posts)
     flags = {
         "approximate": True,

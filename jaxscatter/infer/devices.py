@@ -9,7 +9,7 @@ import jax
 from jax.sharding import AxisType, Mesh
 
 from ..errors import DataError, DeviceError
-from ..problem import Problem
+from ..problem import AbstractProblem, Problem
 
 
 def enable_cache(folder: str | os.PathLike | None = None) -> pathlib.Path:
@@ -29,7 +29,7 @@ def enable_cache(folder: str | os.PathLike | None = None) -> pathlib.Path:
     return path
 
 
-def shard(problem: Problem, devices: Sequence[Any] | None = None) -> Problem:
+def shard(problem: AbstractProblem, devices: Sequence[Any] | None = None) -> Problem:
     """The problem with its points spread over devices, for any verb.
 
     Every device sums its own points and one `psum` joins the sums, so results are those
@@ -44,8 +44,10 @@ def shard(problem: Problem, devices: Sequence[Any] | None = None) -> Problem:
     Raises:
         DataError: the data are streamed from a file.
         DeviceError: no device.
+        ModelError: a joint problem.
     """
-    if problem.data.streamed:
+    whole: Problem = problem.single("js.shard", "it stays on one device")
+    if whole.data.streamed:
         raise DataError("streamed data stay on one device; load them to shard them")
     devices = jax.devices() if devices is None else list(devices)
     if not devices:
@@ -53,7 +55,7 @@ def shard(problem: Problem, devices: Sequence[Any] | None = None) -> Problem:
     mesh: Mesh = jax.make_mesh(
         (len(devices),), ("data",), devices=devices, axis_types=(AxisType.Auto,)
     )
-    return problem.with_(mesh=mesh)
+    return whole.with_(mesh=mesh)
 
 
 def initialize(coordinator: str, processes: int, index: int) -> None:

@@ -8,19 +8,23 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..problem import Problem, marginal
+from ..problem import AbstractProblem, Problem, marginal
 from ..problem import amplitudes as amp
 from . import diagnostics
-from .finish import amplitude_labels, data_record
 from .provenance import key, provenance
 from .result import SampleResult, Table
+from .tables import data_record, distinct_amplitudes
 
 NEAR_BOUND = 1e-3
 
 
-def unknown_errors(problem: Problem) -> tuple[str, ...]:
+def unknown_errors(problem: AbstractProblem) -> tuple[str, ...]:
     """What must be said where the likelihood takes sigma = 1 for want of errors."""
-    if problem.data.sigma_given or problem.likelihood.noise != "known":
+    bare = (
+        part.likelihood.noise == "known" and not part.data.sigma_given
+        for part in problem.parts
+    )
+    if not any(bare):
         return ()
     return (
         "the data have no errors, so sigma = 1 was taken and the widths mean nothing: "
@@ -53,8 +57,13 @@ def _curves(
     return jax.lax.map(lambda t: problem.predict(*t), (x, a), batch_size=8)
 
 
+@eqx.filter_jit
+def _vectors(problem: AbstractProblem, x: Float[Array, "d p"]) -> tuple[Array, ...]:
+    return jax.vmap(problem.vectors)(x)
+
+
 def collect(
-    problem: Problem,
+    problem: AbstractProblem,
     x: np.ndarray,
     *,
     mode: str,
@@ -76,7 +85,7 @@ def collect(
     tied = _tied(problem, flat, chains, count)
     rows = {n: diagnostics.describe(v) for n, v in {**table, **tied}.items()}
     all_units = dict(zip(names, units, strict=True))
-    all_units |= {n: problem.parameters[n.split("[")[0]].unit for n in tied}
+    all_units |= _tied_units(problem)
     if verdict is None:
         free = {n: rows[n] for n in names}
         verdict = diagnostics.verdict(
@@ -95,36 +104,25 @@ def collect(
     if near:
         flags.append("at_bound")
         said = (*said, *near)
-    linear: Table = {}
-    a = jnp.zeros((len(flat), problem.data.n_groups, 0))
-    if problem.linear:
-        keys = jax.random.split(key(seed, "linear"), len(flat))
-        a = _amplitudes(problem, mode, keys, flat)
-        values = np.asarray(a)
-        shared, local = amp.split(problem.linear)
-        groups = range(problem.data.n_groups)
-        order = [values[:, 0, i] for i in shared]
-        order += [values[:, g, i] for g in groups for i in local]
-        for (label, unit), v in zip(amplitude_labels(problem), order, strict=True):
-            linear[label] = v.reshape(chains, count)
-            all_units[label] = unit
-        outside = amp.share_outside(problem.linear, a)
-        for name, share in outside.items():
-            if share > 0.01:
-                said = (
-                    *said,
-                    f"{share:.1%} of the draws of {name} lie outside its "
-                    f"bounds, which linear mode {mode!r} ignores",
-                )
-    pick = np.linspace(0, len(flat) - 1, min(200, len(flat))).astype(int)
-    record = data_record(problem, problem.given.y)
-    if problem.data.y.size * len(pick) < 2e7:
-        curves = np.asarray(_curves(problem, flat[pick], a[pick]))
-        low, middle, high = np.quantile(curves, [0.025, 0.5, 0.975], axis=0)
-        record |= {"fit": middle, "band": np.stack([low, high])}
-    else:
-        middle = jnp.median(flat, axis=0)
-        record["fit"] = np.asarray(problem.predict(middle))
+    linear: list[np.ndarray] = []
+    records = []
+    own = (problem.amplitude_names, problem.part_names, problem.modes(mode))
+    vectors = _vectors(problem, flat) if len(problem.parts) > 1 else (flat,)
+    for k, (part, part_x, called, name, part_mode) in enumerate(
+        zip(problem.parts, vectors, *own, strict=True)
+    ):
+        a = jnp.zeros((len(flat), part.data.n_groups, 0))
+        if part.linear:
+            base = key(seed, "linear")
+            base = jax.random.fold_in(base, k) if k else base
+            keys = jax.random.split(base, len(flat))
+            a = _amplitudes(part, part_mode, keys, part_x)
+            linear += _distinct(part, np.asarray(a))
+            said = (*said, *_outside(part, called, part_mode, a))
+        records.append(_with_band(part, name, part_x, a))
+    declared = distinct_amplitudes(problem)
+    all_units |= {label: a.unit for label, a in declared}
+    labelled = zip(declared, linear, strict=True)
     return SampleResult(
         draws={**table, **tied},
         units=all_units,
@@ -138,24 +136,65 @@ def collect(
             },
         },
         converged=bool(verdict[0]),
-        linear_draws=linear,
-        linear_mode=mode if problem.linear else "none",
+        linear_draws={n: v.reshape(chains, count) for (n, _), v in labelled},
+        linear_mode=problem.mode_text(mode) if problem.linear else "none",
         statistics=statistics,
         method=method,
         warnings=(*said, *unknown_errors(problem), *problem.warnings),
         flags=tuple(flags),
         held=held,
-        data=[record],
+        data=records,
         warmup={},
         provenance={
-            **provenance(seed, arguments, problem.model.name),
+            **provenance(seed, arguments, problem.name),
             "labels": list(labels or names),
         },
         problem=problem,
     )
 
 
-def _tied(problem: Problem, flat: Array, chains: int, count: int) -> Table:
+def _distinct(part: Problem, a: np.ndarray) -> list[np.ndarray]:
+    """Draws of each distinct amplitude, in the order of `distinct_amplitudes`."""
+    shared, local = amp.split(part.linear)
+    out = [a[:, 0, i] for i in shared]
+    return out + [a[:, g, i] for g in range(a.shape[1]) for i in local]
+
+
+def _outside(
+    part: Problem, called: dict[str, str], mode: str, a: Array
+) -> tuple[str, ...]:
+    """Sentences on amplitudes drawn outside bounds that the mode ignores."""
+    return tuple(
+        f"{share:.1%} of the draws of {called[name]} lie outside its bounds, which "
+        f"linear mode {mode!r} ignores"
+        for name, share in amp.share_outside(part.linear, a).items()
+        if share > 0.01
+    )
+
+
+def _with_band(part: Problem, name: str, x: Array, a: Array) -> dict[str, Any]:
+    """Data of one part with the median curve and, where it fits, a 95 % band."""
+    pick = np.linspace(0, len(x) - 1, min(200, len(x))).astype(int)
+    record = data_record(part, part.given.y, name)
+    if part.data.y.size * len(pick) < 2e7:
+        curves = np.asarray(_curves(part, x[pick], a[pick]))
+        low, middle, high = np.quantile(curves, [0.025, 0.5, 0.975], axis=0)
+        return record | {"fit": middle, "band": np.stack([low, high])}
+    middle = jnp.median(x, axis=0)
+    return record | {"fit": np.asarray(part.predict(middle))}
+
+
+def _tied_units(problem: AbstractProblem) -> dict[str, str]:
+    """Unit of every label of the tied parameters."""
+    out = {}
+    for p in problem.parameters:
+        if p.tie is not None:
+            labels = [f"{p.name}[{k}]" for k in range(np.size(p.value))]
+            out |= dict.fromkeys(labels if np.ndim(p.value) else [p.name], p.unit)
+    return out
+
+
+def _tied(problem: AbstractProblem, flat: Array, chains: int, count: int) -> Table:
     """Draws of tied parameters."""
     names = [p.name for p in problem.parameters if p.tie is not None]
     if not names:
@@ -173,7 +212,7 @@ def _tied(problem: Problem, flat: Array, chains: int, count: int) -> Table:
     return out
 
 
-def _near_bounds(problem: Problem, x: np.ndarray) -> tuple[str, ...]:
+def _near_bounds(problem: AbstractProblem, x: np.ndarray) -> tuple[str, ...]:
     """Sentences on parameters whose posterior piles up at a bound."""
     lo, hi = (np.asarray(b) for b in problem.parameters.bounds())
     said = []

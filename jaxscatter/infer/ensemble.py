@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import SamplingError
-from ..problem import Problem
+from ..problem import AbstractProblem
 from .nuts import Target, block_size, named
 from .progress import Reporter
 from .provenance import key
@@ -68,7 +68,7 @@ def _steps(
 
 
 def run_ensembles(
-    problem: Problem,
+    problem: AbstractProblem,
     method: str,
     mode: str,
     centre: Float[Array, " p"],

@@ -9,168 +9,42 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import FitWarning
-from ..numerics import small
-from ..problem import Problem
+from ..problem import AbstractProblem
 from ..problem import amplitudes as amp
 from . import trust_region as tr
 from .provenance import provenance
 from .providers import Objective
 from .result import FitResult, Table
 from .statistics import Curvature, curvature, goodness, null_sentence
-
-COVARIANCE_LIMIT = 400
-"""Largest number of amplitudes whose full covariance is stored."""
+from .tables import (
+    amplitude_table,
+    data_record,
+    distinct_amplitudes,
+    parameter_table,
+)
 
 
 @eqx.filter_jit
 def _end(objective: Objective, x: jax.Array) -> Any:
     """Everything about the end point that needs the data, in one compilation."""
     problem = objective.problem
-    triple, solution, n, groups = problem.end(x)
+    triple, ends = problem.end(x)
     h, _, c = objective.augmented(triple, x)
-    blocks = amp.covariance(problem.linear, solution)
-    s, el = amp.split(problem.linear)
-    n_s, n_l = jnp.sum(n[:, s], axis=0), n[:, el]
-    response = amp.solve_arrow(solution.reduced, solution.schur, n_s, n_l)
-    return {
-        "h": h,
-        "cost": c,
-        "null": triple.null,
-        "solution": solution,
-        "blocks": blocks,
-        "response": response,
-        "fit": problem.predict(x) if problem.pointwise else None,
-        "groups": groups,
-        "chi2": jnp.sum(groups),
-    }
-
-
-def amplitude_labels(problem: Problem) -> list[tuple[str, str]]:
-    """(label, unit) of every distinct amplitude, shared ones first."""
-    out = [(a.name, a.unit) for a in problem.linear if a.shared]
-    groups = problem.data.n_groups
-    local = [a for a in problem.linear if not a.shared]
-    if groups == 1:
-        return out + [(a.name, a.unit) for a in local]
-    return out + [(f"{a.name}[{g}]", a.unit) for g in range(groups) for a in local]
-
-
-def data_record(problem: Problem, fit: Any) -> dict[str, Any]:
-    """Dataset with its fitted curve, as results keep and plot it."""
-    data = problem.given
-    if not problem.pointwise:
-        return {"sha256": {}, "shape": (data.n_groups, problem.n_points)}
-    return {
-        "y": np.asarray(data.y),
-        "sigma": np.asarray(data.sigma),
-        "mask": np.asarray(data.mask) > 0,
-        "fit": np.asarray(fit),
-        "coords": {k: np.asarray(v) for k, v in data.coords.items()},
-        "dims": dict(data.dims),
-        "units": dict(data.units),
-        "metadata": dict(data.metadata),
-    }
-
-
-def parameter_table(
-    problem: Problem, x: np.ndarray, curved: Curvature, at_bound: np.ndarray
-) -> Table:
-    """Rows for all parameters; errors of tied ones by gradᵀ C grad."""
-    theta = problem.named(x)
-    slopes = {}
-    tied = [p.name for p in problem.parameters if p.tie is not None]
-    if tied:
-        jacobian = jax.jacfwd(lambda x: {n: problem.named(x)[n] for n in tied})
-        slopes = jacobian(jnp.asarray(x))
-    rows: dict[str, list] = {
-        k: []
-        for k in (
-            "name",
-            "unit",
-            "value",
-            "stderr",
-            "lo",
-            "hi",
-            "free",
-            "at_bound",
-            "tie",
+    parts = []
+    for part, end, vector in zip(problem.parts, ends, problem.vectors(x), strict=True):
+        s, el = amp.split(part.linear)
+        n_s, n_l = jnp.sum(end.n[:, s], axis=0), end.n[:, el]
+        reduced, schur = end.solution.reduced, end.solution.schur
+        parts.append(
+            {
+                "solution": end.solution,
+                "blocks": amp.covariance(part.linear, end.solution),
+                "response": amp.solve_arrow(reduced, schur, n_s, n_l),
+                "fit": part.predict(vector) if part.pointwise else None,
+                "groups": end.chi2,
+            }
         )
-    }
-    slices = problem.parameters.slices()
-    for p in problem.parameters:
-        values = np.atleast_1d(np.asarray(theta[p.name]))
-        wide = values.shape
-        lo, hi = (np.broadcast_to(np.asarray(b), wide) for b in p.bounds)
-        error, bound = np.zeros(wide), np.zeros(wide, bool)
-        if p.free:
-            error, bound = curved.stderr[slices[p.name]], at_bound[slices[p.name]]
-        elif p.tie is not None:
-            slope = np.asarray(slopes[p.name]).reshape(len(values), -1)
-            error = np.array([curved.error(row) for row in slope])
-        local = np.ndim(theta[p.name]) > 0
-        for k, value in enumerate(values):
-            rows["name"].append(f"{p.name}[{k}]" if local else p.name)
-            rows["unit"].append(p.unit)
-            rows["value"].append(float(value))
-            rows["stderr"].append(float(error[k]))
-            rows["lo"].append(float(lo[k]))
-            rows["hi"].append(float(hi[k]))
-            rows["free"].append(p.free)
-            rows["at_bound"].append(bool(bound[k]))
-            tie = p.tie if isinstance(p.tie, str) else "a function" if p.tie else ""
-            rows["tie"].append(tie)
-    return {k: np.array(v) for k, v in rows.items()}
-
-
-def amplitude_table(
-    problem: Problem, end: dict, cov: np.ndarray, factor: float
-) -> tuple[Table, np.ndarray]:
-    """Amplitudes with errors from the joint covariance G⁻¹ + G⁻¹N C NᵀG⁻¹."""
-    solution, (c_ss, c_ll, c_sl) = end["solution"], end["blocks"]
-    r_s, r_l = (np.asarray(r) for r in end["response"])
-    groups, n_local = np.shape(solution.local)
-    n_shared = np.shape(solution.shared)[0]
-    total = n_shared + groups * n_local
-    response = np.concatenate([r_s, r_l.reshape(groups * n_local, len(cov))])
-    values = np.concatenate(
-        [np.asarray(solution.shared), np.asarray(solution.local).ravel()]
-    )
-    free = np.concatenate(
-        [np.asarray(solution.free_shared), np.asarray(solution.free_local).ravel()]
-    )
-    local_var = np.diagonal(np.asarray(c_ll), axis1=1, axis2=2).ravel()
-    own = np.concatenate([np.diagonal(np.asarray(c_ss)), local_var])
-    passed = np.einsum("ip,pq,iq->i", response, cov / factor, response)
-    stderr = np.sqrt(np.maximum(own + passed, 0.0) * factor)
-    labels = amplitude_labels(problem)
-    table = {
-        "label": np.array([name for name, _ in labels]),
-        "unit": np.array([unit for _, unit in labels]),
-        "value": values,
-        "stderr": np.where(free > 0, stderr, np.nan),
-        "at_bound": free == 0,
-    }
-    if total > COVARIANCE_LIMIT:
-        return table, np.zeros((0, 0))
-    full = np.zeros((total, total))
-    if total:
-        # local blocks of different groups correlate through the shared ones
-        arr = solution.reduced
-        border = np.swapaxes(np.asarray(arr.sl), 1, 2)
-        x = np.asarray(small.solve(arr.ll, jnp.asarray(border)))
-        x = x.reshape(groups * n_local, n_shared)
-        full[n_shared:, n_shared:] = x @ np.asarray(c_ss) @ x.T
-        inverse = np.asarray(small.inverse(arr.ll))
-        for g in range(groups):
-            at = n_shared + g * n_local + np.arange(n_local)
-            full[np.ix_(at, at)] += inverse[g]
-        cross = np.swapaxes(np.asarray(c_sl), 1, 2)
-        cross = cross.reshape(groups * n_local, n_shared)
-        full[:n_shared, :n_shared] = np.asarray(c_ss)
-        full[n_shared:, :n_shared] = cross
-        full[:n_shared, n_shared:] = cross.T
-    full = (full + response @ (cov / factor) @ response.T) * factor
-    return table, full * np.outer(free, free)
+    return {"h": h, "cost": c, "null": triple.null, "parts": parts}
 
 
 def finish(
@@ -195,26 +69,24 @@ def finish(
     x = jnp.asarray(x, float)
     end = _end(objective, x)
     labels = problem.parameters.labels
-    data = problem.given
-    n = data.n_valid
-    noise = problem.likelihood.noise
+    n = problem.n_valid
+    noises = {part.likelihood.noise for part in problem.parts}
     if scale_covariance is None:
-        unknown = noise == "known" and not data.sigma_given
-        unknown |= noise == "scale_marginal" and not objective.scale_integrated
+        unknown = any(
+            part.likelihood.noise == "known" and not part.given.sigma_given
+            for part in problem.parts
+        )
+        unknown |= "scale_marginal" in noises and not objective.scale_integrated
         scale_covariance = unknown
-    free = np.concatenate(
-        [
-            np.asarray(end["solution"].free_shared),
-            np.asarray(end["solution"].free_local).ravel(),
-        ]
-    )
-    chi2 = float(end["chi2"])
+    groups = np.concatenate([part["groups"] for part in end["parts"]])
+    solutions = [part["solution"] for part in end["parts"]]
+    chi2 = sum(float(np.sum(part["groups"])) for part in end["parts"])
     stats = goodness(
         chi2,
         n,
         len(labels),
-        int(free.sum()),
-        scaled=bool(scale_covariance) or noise not in ("known", "model"),
+        int(sum(np.sum(s.free_shared) + np.sum(s.free_local) for s in solutions)),
+        scaled=bool(scale_covariance) or not noises <= {"known", "model"},
     )
     stats["cost"] = float(end["cost"])
     stats |= {name: float(n) for name, n in counts.items()}
@@ -238,10 +110,7 @@ def finish(
     if code == tr.STOPPED:
         flags = (*flags, "stopped")
     theta = {k: np.asarray(v) for k, v in problem.named(x).items()}
-    fixed_axes = [k for k, d in data.dims if "point" not in d]
-    place = {k: np.asarray(data.coords[k]) for k in fixed_axes}
-    cautions = problem.model.cautions(theta, place)
-    said = (*said, *cautions, *extra_warnings, *problem.warnings)
+    said = (*said, *_cautions(problem, theta), *extra_warnings, *problem.warnings)
     if warn:
         for sentence in said:
             python_warnings.warn(sentence, FitWarning, stacklevel=4)
@@ -253,13 +122,7 @@ def finish(
         scaled=bool(scale_covariance),
         linear=linear,
         linear_cov=linear_cov,
-        linear_mode=(
-            "explicit"
-            if problem.model.amplitudes and not problem.linear
-            else objective.linear
-            if problem.linear
-            else "none"
-        ),
+        linear_mode=problem.mode_text(objective.linear),
         statistics=stats,
         code=int(code),
         message=message,
@@ -268,17 +131,55 @@ def finish(
         history=history,
         warnings=said,
         flags=flags,
-        data=[data_record(problem, end["fit"])],
-        provenance=provenance(seed, arguments, problem.model.name),
-        groups={
-            "chi2": np.asarray(end["groups"]),
-            "n_valid": np.asarray(data.n_valid_per_group, float),
-        },
+        data=[
+            data_record(part, own["fit"], name)
+            for part, own, name in zip(
+                problem.parts, end["parts"], problem.part_names, strict=True
+            )
+        ],
+        provenance=provenance(seed, arguments, problem.name),
+        groups=_groups(problem, groups),
         problem=problem,
     )
-    for label, (function, unit) in problem.model.derived(theta).items():
-        result.derive(label, function, unit)
+    _derive(result, problem, theta)
     return result
+
+
+def _groups(problem: AbstractProblem, chi2: np.ndarray) -> Table:
+    """Table over the groups of all parts; of joined problems with the part's name."""
+    valid = [np.asarray(p.given.n_valid_per_group, float) for p in problem.parts]
+    table = {"chi2": chi2, "n_valid": np.concatenate(valid)}
+    if len(valid) > 1:
+        table["part"] = np.repeat(problem.part_names, [len(v) for v in valid])
+    return table
+
+
+def _cautions(problem: AbstractProblem, theta: dict[str, Any]) -> tuple[str, ...]:
+    """What the models say about this end point, with the parts' names."""
+    said: list[str] = []
+    for k, (part, name) in enumerate(
+        zip(problem.parts, problem.part_names, strict=True)
+    ):
+        data = part.given
+        fixed_axes = [c for c, d in data.dims if "point" not in d]
+        place = {c: np.asarray(data.coords[c]) for c in fixed_axes}
+        own = part.model.cautions(problem.part_theta(k, theta), place)
+        said += [f"{name}: {sentence}" if name else sentence for sentence in own]
+    return tuple(said)
+
+
+def _derive(result: FitResult, problem: AbstractProblem, theta: dict[str, Any]) -> None:
+    """Add the models' derived quantities, by the names of their parts."""
+    for k, (part, name) in enumerate(
+        zip(problem.parts, problem.part_names, strict=True)
+    ):
+        found = part.model.derived(problem.part_theta(k, theta))
+        for label, (function, unit) in found.items():
+
+            def own(theta: dict, k: int = k, function: Any = function) -> Any:
+                return function(problem.part_theta(k, theta))
+
+            result.derive(f"{label}[{name}]" if name else label, own, unit)
 
 
 def held_at(
@@ -303,15 +204,13 @@ def _informed(objective: Objective) -> np.ndarray:
     return np.array(out, dtype=bool)
 
 
-def _undetermined(problem: Problem, linear: Table) -> list[str]:
+def _undetermined(problem: AbstractProblem, linear: Table) -> list[str]:
     """Amplitudes whose error is wider than the range they may lie in."""
-    width = {a.name: a.upper - a.lower for a in problem.linear}
+    declared = distinct_amplitudes(problem)
     lost = [
-        str(label)
-        for label, error in zip(
-            linear.get("label", ()), linear.get("stderr", ()), strict=True
-        )
-        if np.isfinite(error) and error > width[str(label).split("[")[0]]
+        label
+        for (label, a), error in zip(declared, linear["stderr"], strict=True)
+        if np.isfinite(error) and error > a.upper - a.lower
     ]
     if not lost:
         return []
@@ -320,7 +219,7 @@ def _undetermined(problem: Problem, linear: Table) -> list[str]:
 
 
 def _care(
-    problem: Problem,
+    problem: AbstractProblem,
     stats: dict[str, float],
     curved: Curvature,
     at_bound: np.ndarray,
@@ -351,7 +250,7 @@ def _care(
         names = [str(s) for s in linear["label"][held]]
         shown = ", ".join(names[:6]) + (" ..." if len(names) > 6 else "")
         said.append(f"{len(names)} amplitudes at a bound: {shown}")
-    total = problem.data.n_groups * problem.n_points
+    total = problem.n_total
     masked = total - stats["n_valid"]
     if masked:
         said.append(f"{masked:.0f} of {total} points are masked")

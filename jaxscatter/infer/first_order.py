@@ -40,7 +40,7 @@ class Walk(eqx.Module):
 
 def _loss(objective: Objective, u: Array, cost: Any = None) -> Array:
     x, _ = objective.problem.coordinates.to_x(u)
-    points = objective.problem.data.count
+    points = objective.problem.count
     return (cost or objective.cost)(x) / jnp.maximum(points, 1.0)
 
 
@@ -193,7 +193,7 @@ def fit_first_order(
         code=jnp.asarray(tr.RUNNING, jnp.int32),
     )
     reporter = Reporter(progress)
-    n = problem.data.n_valid
+    n = problem.n_valid
     history = []
     code = tr.RUNNING
     try:
@@ -246,9 +246,9 @@ def _finished(
     lo, hi = problem.parameters.bounds()
     near = np.minimum(np.asarray(x - lo), np.asarray(hi - x))[seen] * d[seen]
     left = float(np.max(np.minimum(scaled, near), initial=0.0))
-    size = np.sqrt(2 * max(float(c), 0.5 * problem.data.n_valid))
+    size = np.sqrt(2 * max(float(c), 0.5 * problem.n_valid))
     name = method if isinstance(method, str) else type(method).__name__
-    near_enough = left <= 1e-3 * size / np.sqrt(problem.data.n_valid)
+    near_enough = left <= 1e-3 * size / np.sqrt(problem.n_valid)
     good = bool(near_enough) and code != tr.STOPPED
     if good:
         code = code if code > 0 else tr.GTOL
@@ -313,7 +313,7 @@ def _epoch(
     def step(carry: tuple, index: Array) -> tuple:
         u, state = carry
         part = eqx.tree_at(
-            lambda o: o.problem, objective, _subset(objective.problem, index)
+            lambda o: o.problem, objective, _subset(objective.problem.parts[0], index)
         )
         _, slope = _value_and_slope(part, u)
         updates, state = optimiser.update(slope, state, u)
@@ -339,7 +339,7 @@ def _minibatch(
     learning_rate: float,
 ) -> FitResult:
     """Adam on random subsets of the points, averaged, then polished on all of them."""
-    problem = objective.problem
+    problem: Problem = objective.problem.single("`batch`", "leave it out")
     if method != "adam":
         raise FitError(f"minibatches need method='adam', not {method!r}")
     if not problem.model.independent_points:
@@ -348,10 +348,8 @@ def _minibatch(
             "subsets cannot be evaluated; leave `batch` out"
         )
     if problem.chunk is not None:
-        objective = eqx.tree_at(
-            lambda o: o.problem, objective, problem.with_(chunk=None)
-        )
-        problem = objective.problem
+        problem = problem.with_(chunk=None)
+        objective = eqx.tree_at(lambda o: o.problem, objective, problem)
     points = problem.data.n_points
     if not 1 <= batch <= points:
         raise FitError(f"batch is {batch}; expected 1 to {points} points")

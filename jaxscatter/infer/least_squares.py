@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import FitError, ParameterError
-from ..problem import Problem
+from ..problem import AbstractProblem
 from . import trust_region as tr
 from .approach import Frame, approached, frame
 from .box import Box, box
@@ -27,7 +27,7 @@ BLOCK = 10
 METHODS = ("tr", "scipy-trf", "nelder-mead", "powell", "lbfgs", "adam", "adamw")
 
 
-def start_vector(problem: Problem, start: Any) -> Float[Array, " p"]:
+def start_vector(problem: AbstractProblem, start: Any) -> Float[Array, " p"]:
     """X of a start given as nothing, a mapping of names, a vector or a result."""
     x = _start_vector(problem, start)
     lost = np.flatnonzero(~np.isfinite(np.asarray(x)))
@@ -37,7 +37,7 @@ def start_vector(problem: Problem, start: Any) -> Float[Array, " p"]:
     return x
 
 
-def _start_vector(problem: Problem, start: Any) -> Float[Array, " p"]:
+def _start_vector(problem: AbstractProblem, start: Any) -> Float[Array, " p"]:
     if start is None:
         return problem.start()
     if isinstance(start, FitResult):
@@ -70,7 +70,7 @@ def start_state(
 ) -> tr.State:
     """Trust-region state at x; call under jit."""
     whole = objective.objective if isinstance(objective, Frame) else objective
-    n = whole.problem.data.count
+    n = whole.problem.count
     return tr.start(
         objective.normal,
         x,
@@ -99,7 +99,7 @@ def advance_state(
         limits.lo,
         limits.hi,
         limits.scale,
-        whole.problem.data.count,
+        whole.problem.count,
         options,
         exact=whole.exact,
         trials=trials,
@@ -111,7 +111,7 @@ _start = eqx.filter_jit(start_state)
 _advance = eqx.filter_jit(advance_state)
 
 
-def prior_peak(problem: Problem) -> Float[Array, ""]:
+def prior_peak(problem: AbstractProblem) -> Float[Array, ""]:
     """Largest log prior density in the box, on a grid per parameter."""
     total = 0.0
     for p in problem.parameters.free:
@@ -144,7 +144,7 @@ def prior_peak(problem: Problem) -> Float[Array, ""]:
 
 
 def make_objective(
-    problem: Problem, prior: bool = False, linear: str = "profile"
+    problem: AbstractProblem, prior: bool = False, linear: str = "profile"
 ) -> Objective:
     """Objective on the provider that fits in memory."""
     problem = automatic(problem)
@@ -153,7 +153,7 @@ def make_objective(
 
 
 def fit(
-    problem: Problem,
+    problem: AbstractProblem,
     method: str | Any = "tr",
     start: Any = None,
     *,
@@ -402,11 +402,14 @@ def _nonfinite(objective: Objective, x: np.ndarray, state: tr.State, code: int) 
         bad |= ~np.isfinite(np.asarray(state.g))
         names = [n for n, b in zip(problem.parameters.labels, bad, strict=True) if b]
         return f"the derivative with respect to {names} is not finite at {at}"
-    curve = np.asarray(problem.predict(jnp.asarray(x)))
-    where = np.argwhere(~np.isfinite(curve))
-    place = (
-        f"first in group {where[0][0]}, point {where[0][1]}"
-        if len(where)
-        else "with finite curves: check priors and noise parameters"
-    )
+    place = "with finite curves: check priors and noise parameters"
+    vectors = problem.vectors(jnp.asarray(x))
+    for part, name, vector in zip(
+        problem.parts, problem.part_names, vectors, strict=True
+    ):
+        where = np.argwhere(~np.isfinite(np.asarray(part.predict(vector))))
+        if len(where):
+            of = f" of {name}" if name else ""
+            place = f"first in group {where[0][0]}, point {where[0][1]}{of}"
+            break
     return f"the cost is not finite at the start ({place}): {at}"

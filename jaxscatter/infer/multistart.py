@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from scipy import stats
 
 from ..errors import FitError, FitWarning
-from ..problem import Problem
+from ..problem import AbstractProblem
 from . import trust_region as tr
 from .least_squares import (
     Box,
@@ -35,7 +35,11 @@ METHODS = ("sobol", "lhs", "prior", "jitter")
 
 
 def starts(
-    problem: Problem, n: int, method: str, seed: int, centre: Array | None = None
+    problem: AbstractProblem,
+    n: int,
+    method: str,
+    seed: int,
+    centre: Array | None = None,
 ) -> Float[Array, "n p"]:
     """Start vectors drawn in the box, the given start first.
 
@@ -74,7 +78,7 @@ def starts(
     return jnp.clip(x, lo[None], hi[None]).at[0].set(x0)
 
 
-def _from_priors(problem: Problem, n: int, seed: int) -> Float[Array, "n p"]:
+def _from_priors(problem: AbstractProblem, n: int, seed: int) -> Float[Array, "n p"]:
     lo, hi = problem.parameters.bounds()
     keys = jax.random.split(key(seed, "starts"), max(1, len(problem.parameters.free)))
     parts = []
@@ -112,7 +116,7 @@ def _go_on(
 
 
 def multistart(
-    problem: Problem,
+    problem: AbstractProblem,
     n: int = 32,
     method: str = "sobol",
     *,

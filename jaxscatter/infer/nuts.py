@@ -20,8 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import SamplingError
-from ..problem import Problem
-from ..problem.density import loglike_and_gradient
+from ..problem import AbstractProblem
 from . import diagnostics
 from .checkpoint import Checkpoint, fingerprint
 from .progress import Reporter
@@ -62,7 +61,7 @@ class Target(eqx.Module):
     the first hundred draws would be made of full-depth trees.
     """
 
-    problem: Problem
+    problem: AbstractProblem
     shift: Float[Array, " p"]
     root: Float[Array, "p p"] | None
     mass: Float[Array, "p p"] | None = None
@@ -181,7 +180,7 @@ def named(target: Target, v: Float[Array, "d p"]) -> Float[Array, "d p"]:
 
 @eqx.filter_jit
 def _in_coordinates(
-    problem: Problem, centre: Array, points: Array, cov: Array
+    problem: AbstractProblem, centre: Array, points: Array, cov: Array
 ) -> tuple[Array, Array, Array]:
     """Points, centre and covariance of x in the unconstrained coordinates."""
     coordinates = problem.coordinates
@@ -191,17 +190,17 @@ def _in_coordinates(
 
 
 @eqx.filter_jit
-def _gradient(problem: Problem, x: Array, mode: str) -> Any:
-    return loglike_and_gradient(problem, x, mode)
+def _gradient(problem: AbstractProblem, x: Array, mode: str) -> Any:
+    return jax.value_and_grad(lambda x: problem.loglike(x, mode))(x)
 
 
-def _choose(problem: Problem, x: Array, mode: str, chains: int) -> str:
+def _choose(problem: AbstractProblem, x: Array, mode: str, chains: int) -> str:
     """Chain method by devices and by the time of one gradient."""
     if problem.mesh is not None:
         return "vectorized"  # the devices share the points
     if jax.local_device_count() >= chains > 1:
         return "parallel"
-    if problem.data.n_groups * problem.data.n_points > 1e5:
+    if problem.n_total > 1e5:
         jax.block_until_ready(_gradient(problem, x, mode))
         begin = time.monotonic()
         jax.block_until_ready(_gradient(problem, x, mode))
@@ -211,7 +210,7 @@ def _choose(problem: Problem, x: Array, mode: str, chains: int) -> str:
 
 
 def run_nuts(
-    problem: Problem,
+    problem: AbstractProblem,
     mode: str,
     centre: Float[Array, " p"],
     options: dict[str, Any],

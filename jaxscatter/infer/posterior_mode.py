@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import FitError, ModelError, SamplingWarning
-from ..problem import Problem, marginal
+from ..problem import AbstractProblem
 from . import trust_region as tr
 from .diagnostics import pareto_k
 from .draws import collect
@@ -22,23 +22,24 @@ from .providers import normal_at
 from .result import FitResult, SampleResult
 
 
-def integrated_mode(problem: Problem) -> str:
+def integrated_mode(problem: AbstractProblem) -> str:
     """Default mode of the amplitudes' marginal likelihood.
 
     Raises:
         ModelError: the noise leaves no closed form.
     """
     mode = problem.default_linear_mode
-    if mode == "explicit" and problem.linear:
-        raise ModelError(
-            f"noise={problem.likelihood.noise!r} leaves no marginal likelihood of the "
-            "amplitudes; fit problem.with_(explicit=True) instead"
-        )
+    for part, own in zip(problem.parts, problem.modes(mode), strict=True):
+        if own == "explicit" and part.linear:
+            raise ModelError(
+                f"noise={part.likelihood.noise!r} leaves no marginal likelihood of the "
+                "amplitudes; fit problem.with_(explicit=True) instead"
+            )
     return mode
 
 
 def map_fit(
-    problem: Problem,
+    problem: AbstractProblem,
     start: Any = None,
     *,
     linear: str = "profile",
@@ -64,8 +65,7 @@ def map_fit(
     """
     if linear == "marginal":
         linear = integrated_mode(problem)
-    if problem.linear:
-        marginal.check_mode(linear, problem.linear, problem.likelihood.kind)
+    problem.check_mode(linear)
     objective = make_objective(problem, prior=True, linear=linear)
     # With a marginal cost H is approximate, so a full Newton step says less.
     return run_trust_region(
@@ -84,14 +84,14 @@ def map_fit(
 
 @eqx.filter_jit
 def _log_posteriors(
-    problem: Problem, mode: str, x: Float[Array, "m p"]
+    problem: AbstractProblem, mode: str, x: Float[Array, "m p"]
 ) -> Float[Array, " m"]:
     return jax.vmap(lambda x: problem.logpost(x, mode))(x)
 
 
 @eqx.filter_jit
 def _log_posteriors_u(
-    problem: Problem, mode: str, u: Float[Array, "m p"]
+    problem: AbstractProblem, mode: str, u: Float[Array, "m p"]
 ) -> tuple[Float[Array, "m p"], Float[Array, " m"]]:
     def one(u: Array) -> tuple[Array, Array]:
         x, log_jacobian = problem.coordinates.to_x(u)

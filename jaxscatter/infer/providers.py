@@ -8,14 +8,17 @@ would not fit; `shard` (in `devices`) spreads a problem over a mesh. A model's o
 """
 
 import math
+from typing import TypeVar
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..problem import Problem, passes
+from ..problem import AbstractProblem, Problem, passes
 from ..problem.problem import Normal
+
+_P = TypeVar("_P", bound=AbstractProblem)
 
 DENSE_LIMIT = 2e7
 """Largest Jacobian held at once, in numbers (160 MB)."""
@@ -27,19 +30,27 @@ def tangent_count(problem: Problem) -> int:
     return len(where.shared) + len(where.local)
 
 
-def streamed(problem: Problem, numbers: float | int = DENSE_LIMIT / 4) -> Problem:
+def streamed(problem: _P, numbers: float | int = DENSE_LIMIT / 4) -> _P:
     """The problem in chunks whose columns and tangents hold about `numbers` numbers."""
-    columns = max(1, len(problem.model.amplitudes))
-    per_point = problem.data.n_groups * columns * (tangent_count(problem) + 1)
-    return problem.with_(chunk=max(1, math.floor(numbers / per_point)))
+
+    def cut(part: Problem) -> Problem:
+        columns = max(1, len(part.model.amplitudes))
+        per_point = part.data.n_groups * columns * (tangent_count(part) + 1)
+        return part.with_(chunk=max(1, math.floor(numbers / per_point)))
+
+    return problem.each(cut)
 
 
-def automatic(problem: Problem) -> Problem:
+def automatic(problem: _P) -> _P:
     """The problem as it is if its Jacobian fits, else streamed."""
-    if problem.chunk is not None or passes.has_blocks(problem):
-        return problem
-    size = problem.data.n_groups * problem.data.n_points * tangent_count(problem)
-    return problem if size < DENSE_LIMIT else streamed(problem, DENSE_LIMIT / 4)
+
+    def fitting(part: Problem) -> Problem:
+        if part.chunk is not None or passes.has_blocks(part):
+            return part
+        size = part.data.n_groups * part.data.n_points * tangent_count(part)
+        return part if size < DENSE_LIMIT else streamed(part, DENSE_LIMIT / 4)
+
+    return problem.each(fitting)
 
 
 class Objective(eqx.Module):
@@ -51,7 +62,7 @@ class Objective(eqx.Module):
     scale of the noise is integrated out, these two weigh against (m/2) log χ².
     """
 
-    problem: Problem
+    problem: AbstractProblem
     peak: Float[Array, ""]
     prior: bool = eqx.field(static=True, default=False)
     linear: str = eqx.field(static=True, default="profile")
@@ -101,15 +112,17 @@ class Objective(eqx.Module):
     def scale_integrated(self) -> bool:
         """Whether ½χ² is replaced by (m/2) log χ²."""
         weighed = self.prior or self.linear != "profile"
-        return weighed and self.problem.likelihood.noise == "scale_marginal"
+        noises = (part.likelihood.noise for part in self.problem.parts)
+        return weighed and "scale_marginal" in noises
 
     @property
     def _count(self) -> Float[Array, ""]:
-        points = self.problem.data.count
+        (part,) = self.problem.parts  # this noise cannot be joined
+        points = part.data.count
         if self.linear != "flat":
             return points
-        groups = self.problem.data.n_groups
-        return points - sum(1 if a.shared else groups for a in self.problem.linear)
+        groups = part.data.n_groups
+        return points - sum(1 if a.shared else groups for a in part.linear)
 
     @property
     def exact(self) -> bool:

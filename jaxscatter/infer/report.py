@@ -49,6 +49,7 @@ def fit_summary(result: Any) -> str:
         f"chi2     {s['chi2']:.6g} for {s['n_valid']:.0f} points, {s['dof']:.0f} "
         f"degrees of freedom, reduced {s['red_chi2']:.4g}"
     )
+    lines += _parts(result.groups)
     lines.append(
         f"criteria AICc {s['aicc']:.6g}, BIC {s['bic']:.6g}; {s['nfev']:.0f} cost and "
         f"{s['njev']:.0f} Jacobian evaluations"
@@ -98,6 +99,18 @@ def fit_summary(result: Any) -> str:
     if len(result.optima.get("cost", ())):
         lines += ["", *_optima(result)]
     return "\n".join(lines)
+
+
+def _parts(groups: dict[str, np.ndarray]) -> list[str]:
+    """Chi2 of each part of joined problems."""
+    if "part" not in groups:
+        return []
+    lines = []
+    for name in dict.fromkeys(str(p) for p in groups["part"]):
+        own = groups["part"] == name
+        chi2, n = np.sum(groups["chi2"][own]), np.sum(groups["n_valid"][own])
+        lines.append(f"         {name}: {chi2:.6g} for {n:.0f} points")
+    return lines
 
 
 def _optima(result: Any) -> list[str]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import ModelError
-from ..problem import Problem
+from ..problem import AbstractProblem
 from .diagnostics import describe
 from .report import fit_summary, sample_summary
 from .statistics import curvature
@@ -22,7 +22,7 @@ Table = dict[str, np.ndarray]
 class _Bound:
     """A result that may know the problem it came from."""
 
-    def bind(self, problem: Problem) -> Any:
+    def bind(self, problem: AbstractProblem) -> Any:
         """The result with its problem attached again, as after loading a file."""
         names = tuple(str(n) for n in self.labels)  # type: ignore[attr-defined]
         if problem.parameters.labels != names:
@@ -33,7 +33,7 @@ class _Bound:
         self.problem = problem
         return self
 
-    def _need(self) -> Problem:
+    def _need(self) -> AbstractProblem:
         problem = getattr(self, "problem", None)
         if problem is None:
             raise ModelError(
@@ -50,8 +50,8 @@ class FitResult(_Bound):
     per group) with columns name, unit, value, stderr, lo, hi, free, at_bound, tie. `x`
     and `cov` are over the free ones in the order of `labels`. `linear` is a table of
     the amplitudes: label, unit, value, stderr, at_bound. `groups` has chi2 and n_valid
-    of each group. A standard error is nan at a
-    bound and inf where the data do not determine the parameter.
+    of each group, and of joined problems the `part` it belongs to. A standard error is
+    nan at a bound and inf where the data do not determine the parameter.
     """
 
     parameters: Table
@@ -78,7 +78,7 @@ class FitResult(_Bound):
     groups: Table = dataclasses.field(default_factory=dict)
     optima: Table = dataclasses.field(default_factory=dict)
     starts: Table = dataclasses.field(default_factory=dict)
-    problem: Problem | None = None
+    problem: Any = None
 
     kind = "fit"
 
@@ -147,7 +147,9 @@ class FitResult(_Bound):
         self.derived[label] = (float(value), error, unit)
         return float(value), error
 
-    def _lost(self, problem: Problem, stderr: np.ndarray, slope: np.ndarray) -> float:
+    def _lost(
+        self, problem: AbstractProblem, stderr: np.ndarray, slope: np.ndarray
+    ) -> float:
         """Error of a function of undetermined parameters; it may be determined."""
         triple = problem.normal(jnp.asarray(self.x))
         curved = curvature(
@@ -159,9 +161,9 @@ class FitResult(_Bound):
         )
         return dataclasses.replace(curved, cov=self.cov).error(slope)
 
-    def predict(self) -> np.ndarray:
-        """Fitted curves (group, point) of the problem's data."""
-        return np.asarray(self._need().predict(jnp.asarray(self.x)))
+    def predict(self) -> Any:
+        """Fitted curves (group, point) of the data; of joined problems a tuple."""
+        return jax.tree.map(np.asarray, self._need().predict(jnp.asarray(self.x)))
 
     def summary(self) -> str:
         """Text table; what needs care comes first."""
@@ -217,7 +219,7 @@ class SampleResult(_Bound):
     provenance: dict[str, Any]
     derived: dict[str, str] = dataclasses.field(default_factory=dict)
     extras: dict[str, Any] = dataclasses.field(default_factory=dict)
-    problem: Problem | None = None
+    problem: Any = None
 
     kind = "sample"
 

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import ModelError, PriorError, SamplingError, SamplingWarning
-from ..problem import Problem, marginal
+from ..problem import AbstractProblem
 from .draws import collect
 from .least_squares import make_objective
 from .progress import Callback, Reporter
@@ -46,7 +46,7 @@ def _view(objective: Objective, x: Float[Array, "m p"]) -> tuple[Array, Array, A
     return jnp.all(unseen, axis=0), data[0], posterior[0]
 
 
-def view(problem: Problem, x: Float[Array, " p"], seed: int) -> View:
+def view(problem: AbstractProblem, x: Float[Array, " p"], seed: int) -> View:
     """Parameters without effect at x and at two points beside it; both Hessians at x.
 
     Three points, because a parameter may be stationary at one by symmetry.
@@ -61,7 +61,7 @@ def view(problem: Problem, x: Float[Array, " p"], seed: int) -> View:
 
 
 def sample(
-    problem: Problem,
+    problem: AbstractProblem,
     method: str = "nuts",
     start: FitResult | Mapping[str, float] | None = None,
     *,
@@ -121,28 +121,21 @@ def sample(
         raise SamplingError(
             f"method {method!r} is not known; expected one of {METHODS}"
         )
-    if method == "nuts" and not problem.model.has_gradient:
-        raise ModelError(
-            f"{problem.model.name!r} has no gradient that NUTS can follow; use "
-            "method='aies' or 'ess'"
-        )
-    mode = linear or problem.default_linear_mode
-    if mode == "explicit" and problem.linear:
-        problem = problem.with_(explicit=True)
-        mode = "profile"
-    if problem.linear:
-        marginal.check_mode(mode, problem.linear, problem.likelihood.kind)
+    for part in problem.parts:
+        if method == "nuts" and not part.model.has_gradient:
+            raise ModelError(
+                f"{part.name!r} has no gradient that NUTS can follow; use "
+                "method='aies' or 'ess'"
+            )
+    problem, mode = problem.explicit_where(linear or problem.default_linear_mode)
+    problem.check_mode(mode)
     improper = problem.parameters.improper()
     if improper and not allow_improper:
         raise PriorError(
             f"{', '.join(improper)}: infinite bounds and no prior, so the posterior "
             "may be improper; give finite bounds or a prior, or allow_improper=True"
         )
-    if (
-        not jax.config.read("jax_enable_x64")
-        and problem.data.n_groups * problem.data.n_points > 1e5
-        and not force
-    ):
+    if not jax.config.read("jax_enable_x64") and problem.n_total > 1e5 and not force:
         raise SamplingError(
             "float32 on more than 1e5 points rounds the log posterior by more than "
             "the acceptance needs; use float64, or force=True"
@@ -189,7 +182,7 @@ def sample(
 
 
 def _start_point(
-    problem: Problem, start: Any, seed: int
+    problem: AbstractProblem, start: Any, seed: int
 ) -> tuple[Float[Array, " p"], tuple[str, ...]]:
     """Where to start, and what a multi-start said about other modes."""
     from .least_squares import start_vector
@@ -208,8 +201,8 @@ def _start_point(
 
 
 def _without_unseen(
-    problem: Problem, x: Float[Array, " p"], seed: int
-) -> tuple[Problem, dict[str, float], tuple[str, ...]]:
+    problem: AbstractProblem, x: Float[Array, " p"], seed: int
+) -> tuple[AbstractProblem, dict[str, float], tuple[str, ...]]:
     """The problem with parameters that have no effect held where they are.
 
     Combinations the data do not see are sampled, and said.
@@ -267,7 +260,7 @@ def _changed(options: dict[str, Any], result: SampleResult) -> dict[str, Any]:
 
 
 def _run(
-    problem: Problem,
+    problem: AbstractProblem,
     method: str,
     mode: str,
     centre: Float[Array, " p"],
@@ -295,7 +288,7 @@ def _run(
 
 
 @eqx.filter_jit
-def _fallen(problem: Problem, mode: str, centre: Array, points: Array) -> Array:
+def _fallen(problem: AbstractProblem, mode: str, centre: Array, points: Array) -> Array:
     """By how much the log posterior lies below that of the centre."""
     values = jax.vmap(lambda x: problem.logpost(x, mode))(
         jnp.concatenate([centre[None], points])
@@ -304,7 +297,7 @@ def _fallen(problem: Problem, mode: str, centre: Array, points: Array) -> Array:
 
 
 def _reached(
-    problem: Problem, mode: str, centre: Array, cov: np.ndarray
+    problem: AbstractProblem, mode: str, centre: Array, cov: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Root and square of a covariance made as wide as the posterior along its axes.
 
@@ -328,7 +321,7 @@ def _reached(
 
 
 def dispersed(
-    problem: Problem, centre: Float[Array, " p"], n: int, seed: int, mode: str
+    problem: AbstractProblem, centre: Float[Array, " p"], n: int, seed: int, mode: str
 ) -> tuple[Float[Array, "n p"], Float[Array, "p p"]]:
     """Over-dispersed Laplace draws (covariance 2C) inside the bounds, and C.
 
@@ -367,7 +360,7 @@ def dispersed(
 
 def _finished(
     raw: dict[str, Any],
-    problem: Problem,
+    problem: AbstractProblem,
     held: dict[str, float],
     said: tuple[str, ...],
     method: str,

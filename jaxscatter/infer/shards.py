@@ -10,7 +10,14 @@ import equinox as eqx
 import numpy as np
 
 from ..errors import DataError, ModelError
-from ..problem import Amplitude, Dataset, Parameter, ParameterSet, Problem
+from ..problem import (
+    AbstractProblem,
+    Amplitude,
+    Dataset,
+    Parameter,
+    ParameterSet,
+    Problem,
+)
 
 SPLITS = ("random", "groups", "contiguous")
 
@@ -29,7 +36,7 @@ class Shard(NamedTuple):
     points: int
 
 
-def split_groups(problem: Problem) -> list[Problem]:
+def split_groups(problem: AbstractProblem) -> list[Problem]:
     """One problem per group (angle, Q bin, curve), for fits group by group.
 
     Parameters keep their bounds, priors and ties; of a local one each problem has its
@@ -41,15 +48,17 @@ def split_groups(problem: Problem) -> list[Problem]:
 
     Raises:
         DataError: streamed data, or a group without a point that counts.
+        ModelError: a joint problem.
     """
-    given = _in_memory(problem)
+    whole: Problem = problem.single("js.split_groups", "split its problems one by one")
+    given = _in_memory(whole)
     empty = np.flatnonzero(~np.any(np.asarray(given.mask) > 0, axis=1))
     if len(empty):
         raise DataError(
             f"group {', '.join(map(str, empty))}: no point counts, so there is nothing "
             "to fit; leave it out of the data"
         )
-    return [of_groups(problem, [g]) for g in range(given.n_groups)]
+    return [of_groups(whole, [g]) for g in range(given.n_groups)]
 
 
 def of_groups(problem: Problem, index: Sequence[int]) -> Problem:

@@ -4,6 +4,9 @@ from . import prior as prior
 from .amplitudes import Amplitude as Amplitude
 from .coordinates import Coordinates as Coordinates
 from .dataset import Dataset as Dataset
+from .interface import AbstractProblem as AbstractProblem
+from .joint import JointProblem as JointProblem
+from .joint import joint as joint
 from .likelihood import Gaussian as Gaussian
 from .model import AbstractModel as AbstractModel
 from .model import Arrangement as Arrangement

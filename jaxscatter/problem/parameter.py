@@ -32,7 +32,8 @@ class Parameter(eqx.Module):
         bounds: (lo, hi), either may be infinite, lo < hi.
         prior: numpyro distribution over the value; default uniform between bounds.
         fixed: not varied.
-        tie: name of another parameter, or a function whose arguments are parameters.
+        tie: name of another parameter; or a function whose arguments are parameters,
+            or that function with the parameters' names, `(function, names)`.
         scale: typical size for steps and tolerances; default hi - lo, or |value|, or 1.
         circular: an angle whose bounds span its whole period.
         local: one value per group of the data, reported as `name[k]`.
@@ -63,7 +64,7 @@ class Parameter(eqx.Module):
         bounds: tuple[ArrayLike | Sequence, ArrayLike | Sequence] = (-np.inf, np.inf),
         prior: Any = None,
         fixed: bool = False,
-        tie: "str | Callable | PureFunction | None" = None,
+        tie: "str | Callable | PureFunction | tuple | None" = None,
         scale: ArrayLike | None = None,
         circular: bool = False,
         local: bool = False,
@@ -87,7 +88,9 @@ class Parameter(eqx.Module):
         if circular and not np.all(np.isfinite(hi - lo)):
             raise ParameterError(f"circular {name!r} needs bounds that span its period")
         priors.check(name, prior)
-        if callable(tie) and not isinstance(tie, PureFunction):
+        if isinstance(tie, tuple):
+            tie = _named_function(name, tie)
+        elif callable(tie) and not isinstance(tie, PureFunction):
             tie = PureFunction(tie)
         if scale is None:
             scale = _default_scale(number, lo, hi)
@@ -308,7 +311,8 @@ class ParameterSet(eqx.Module):
             elif isinstance(p.tie, str):
                 theta[name] = theta[p.tie]
             else:
-                theta[name] = jnp.asarray(p.tie(*(theta[a] for a in _arguments(p.tie))))
+                needs = tie_arguments(p.tie)
+                theta[name] = jnp.asarray(p.tie(*(theta[a] for a in needs)))
         return {n: theta[n] for n in self.names if n in theta}
 
     def log_prior(self, x: Float[Array, " p"]) -> Float[Array, ""]:
@@ -339,7 +343,21 @@ def _default_scale(value: Any, lo: Any, hi: Any) -> Any:
     return np.where(np.isfinite(width), width, typical)
 
 
-def _arguments(tie: PureFunction) -> tuple[str, ...]:
+def _named_function(name: str, tie: tuple) -> PureFunction:
+    names = tie[1] if len(tie) == 2 and callable(tie[0]) else None
+    if isinstance(names, str) or not all(isinstance(n, str) for n in names or (1,)):
+        raise ParameterError(
+            f"{name!r} is tied to {tie!r}; expected (function, names of parameters)"
+        )
+    return PureFunction(*tie)
+
+
+def tie_arguments(tie: str | PureFunction | None) -> tuple[str, ...]:
+    """Names of the parameters that a tie needs."""
+    if tie is None or isinstance(tie, str):
+        return () if tie is None else (tie,)
+    if tie.arguments is not None:
+        return tie.arguments
     return tuple(inspect.signature(tie.function).parameters)
 
 
@@ -355,10 +373,7 @@ def _resolution_order(parameters: tuple[Parameter, ...]) -> tuple[str, ...]:
             cycle = " -> ".join((*path[path.index(name) :], name))
             raise ParameterError(f"ties form a cycle: {cycle}")
         p = by_name[name]
-        needs: tuple[str, ...] = ()
-        if p.tie is not None:
-            needs = (p.tie,) if isinstance(p.tie, str) else _arguments(p.tie)
-        for need in needs:
+        for need in tie_arguments(p.tie):
             if need not in by_name:
                 raise ParameterError(
                     f"{name!r} is tied to {need!r}, which is not a parameter; there "

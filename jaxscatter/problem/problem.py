@@ -1,14 +1,14 @@
 """A model bound to data, noise and parameters: what every verb works on."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float
+from jaxtyping import Array, Float
 
 from ..errors import DataError, ModelError, ParameterError
 from . import amplitudes as amp
@@ -18,6 +18,8 @@ from .arrange import arranged, as_arrays, pilot_of, placed
 from .coordinates import Coordinates
 from .dataset import Dataset
 from .explicit import explicit_table
+from .interface import AbstractProblem, End
+from .interface import Normal as Normal
 from .likelihood import Gaussian
 from .model import AbstractModel
 from .parameter import Parameter, ParameterSet, Theta
@@ -27,16 +29,7 @@ from .streamed import StreamedDataset
 PRECISIONS = ("double", "mixed")
 
 
-class Normal(eqx.Module):
-    """The triple a solver sees, and which parameters the projection removed."""
-
-    hessian: Float[Array, "p p"]
-    gradient: Float[Array, " p"]
-    cost: Float[Array, ""]
-    null: Any
-
-
-class Problem(eqx.Module):
+class Problem(AbstractProblem):
     """Model, data, likelihood and parameters.
 
     `cost(x)` is ½χ² with amplitudes at their constrained best (plus log terms when the
@@ -157,6 +150,55 @@ class Problem(eqx.Module):
                 marginal.check_mode(linear_mode, self.linear, likelihood.kind)
 
     @property
+    def parts(self) -> tuple["Problem", ...]:
+        """The problem itself: it has no others."""
+        return (self,)
+
+    @property
+    def part_names(self) -> tuple[str, ...]:
+        """No name: there is nothing to tell apart."""
+        return ("",)
+
+    @property
+    def amplitude_names(self) -> tuple[dict[str, str], ...]:
+        """What each amplitude is called in results."""
+        return ({a.name: a.name for a in self.model.amplitudes},)
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.model.name
+
+    def vectors(self, x: Float[Array, " p"]) -> tuple[Array, ...]:
+        """The vector as it is."""
+        return (x,)
+
+    def part_theta(self, part: int, theta: Theta) -> Theta:
+        """The parameters as they are."""
+        del part
+        return theta
+
+    def each(self, change: Callable[["Problem"], "Problem"]) -> "Problem":
+        """The problem, changed."""
+        return change(self)
+
+    def explicit_where(self, mode: str) -> tuple["Problem", str]:
+        """Copy with explicit amplitudes if `mode` asks for them, and its mode."""
+        if mode != "explicit" or not self.linear:
+            return self, mode
+        return self.with_(explicit=True), "profile"
+
+    def single(self, what: str, instead: str) -> "Problem":
+        """The problem itself."""
+        del what, instead
+        return self
+
+    @property
+    def table(self) -> ParameterSet:
+        """The parameters with their numbers on the host, local ones per group."""
+        return self.note.content["arguments"][2].spread(self.data.n_groups)
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences every result of this problem repeats."""
         return self.note.content["warnings"]
@@ -165,16 +207,6 @@ class Problem(eqx.Module):
     def layout(self) -> sums.Layout:
         """Where the free parameters lie in x."""
         return sums.layout(self.parameters, self.data.n_groups)
-
-    @property
-    def n_parameters(self) -> int:
-        """Number of entries of x."""
-        return self.layout.size
-
-    @property
-    def log_terms(self) -> bool:
-        """Whether `cost` holds log variances, so that it is not half a χ²."""
-        return self.likelihood.noise in ("scale", "jitter", "model")
 
     @property
     def default_linear_mode(self) -> str:
@@ -228,10 +260,6 @@ class Problem(eqx.Module):
         now = {**now, **changes, "parameters": _changed(table, changes["parameters"])}
         return Problem(**now)
 
-    def start(self) -> Float[Array, " p"]:
-        """Vector x of the parameters' start values."""
-        return self.parameters.pack()
-
     def solution(self, x: Float[Array, " p"]) -> Solution:
         """Amplitudes at x within their declared bounds."""
         return passes.profile(self, passes.begin(self, x, tangents=False))
@@ -264,21 +292,8 @@ class Problem(eqx.Module):
         chi2, log_v = at.misfit(passes.profile(self, at).per_group(self.linear))
         return 0.5 * jnp.sum(chi2) + jnp.sum(log_v)
 
-    def normal(self, x: Float[Array, " p"]) -> Normal:
-        """(H, g, cost) with the amplitudes projected out, Kaufman's form.
-
-        H = M - Nᵀ G⁻¹ N over free amplitudes. Where the projection leaves no more than
-        rounding, H_ii <= 1e-12 M_ii, row, column and gradient become exactly 0.
-        """
-        return self.end(x)[0]
-
-    def end(
-        self, x: Float[Array, " p"]
-    ) -> tuple[Normal, Solution, Float[Array, "g k p"], Float[Array, " g"]]:
-        """`normal`, solved amplitudes, N = AᵀWJ and Σ (y - μ)²/v per group.
-
-        N is that of the free amplitudes, for joint covariances.
-        """
+    def end(self, x: Float[Array, " p"]) -> tuple[Normal, tuple[End, ...]]:
+        """`normal`, and what results need beside it."""
         at = passes.begin(self, x, tangents=True)
         solution = passes.profile(self, at)
         a = solution.per_group(self.linear)
@@ -297,7 +312,7 @@ class Problem(eqx.Module):
         if self.likelihood.robust:
             plain = self._copied(likelihood=Gaussian())
             groups = passes.begin(plain, x, tangents=False).misfit(a)[0]
-        return normal, solution, n, groups
+        return normal, (End(solution, n, groups),)
 
     def residuals(self, x: Float[Array, " p"]) -> Float[Array, " n"]:
         """sqrt(mask/v) (y - μ) of all points, flat: dense, for small problems."""
@@ -419,22 +434,8 @@ class Problem(eqx.Module):
         Its gradient comes from the same sums as the fit's, in forward mode.
         """
         mode = linear or "profile"
-        marginal.check_mode(mode, self.linear, self.likelihood.kind) if (
-            self.linear
-        ) else None
-        return density.loglike(x, problem=self, mode=mode if self.linear else "profile")
-
-    def logprior(self, x: Float[Array, " p"]) -> Float[Array, ""]:
-        """Log prior density at x, with respect to x."""
-        return self.parameters.log_prior(x)
-
-    def logpost(self, x: Float[Array, " p"], linear: str | None = None) -> Any:
-        """Log L + log prior."""
-        return self.loglike(x, linear) + self.logprior(x)
-
-    def named(self, x: ArrayLike) -> Theta:
-        """All parameters by name at x, ties applied."""
-        return self.parameters.unpack(jnp.asarray(x, float))
+        self.check_mode(mode)
+        return density.loglike(x, problem=self, mode=self.modes(mode)[0])
 
 
 def _changed(table: ParameterSet, changes: Mapping[str, Any]) -> ParameterSet:

@@ -3,7 +3,7 @@
 import dis
 import functools
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -37,13 +37,20 @@ class PureFunction:
     A `lambda` written in a loop or a notebook cell is a new object each time; comparing
     what it does instead of what it is keeps one compilation. Values are compared as
     they were when the object was made: a global changed later needs a new object.
+
+    Args:
+        function: pure.
+        arguments: what its arguments are called, where not as in its signature.
     """
 
-    __slots__ = ("_key", "function")
+    __slots__ = ("_key", "arguments", "function")
 
-    def __init__(self, function: Callable):
+    def __init__(self, function: Callable, arguments: Iterable[str] | None = None):
         self.function = function
+        self.arguments = None if arguments is None else tuple(arguments)
         self._key = _key(function, ())
+        if self.arguments is not None:
+            self._key = ("named", self.arguments, self._key)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Value of the function."""
