@@ -87,7 +87,12 @@ class CoreShellBicelle(AbstractAxial):
 
 
 class CoreShellBicelleElliptical(AbstractTriaxial):
-    """Bicelle of elliptical section with half axes R and x R, and R+t_r and xR+t_r."""
+    """Bicelle of elliptical section with half axes R and x R, and R+t_r and xR+t_r.
+
+    I(q) is the mean of the oriented patterns. SasView's is not: where it averages, the
+    argument of the outer section is r + t_r q_ab, of no body's section, and its curves
+    differ from the mean of its own patterns by some per cent.
+    """
 
     name = "core_shell_bicelle_elliptical"
     category = "cylinder"
