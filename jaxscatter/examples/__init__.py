@@ -6,7 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["QensExample", "XpcsExample", "qens_benzene", "xpcs_nsls2"]
+__all__ = [
+    "QensExample",
+    "SasExample",
+    "XpcsExample",
+    "qens_benzene",
+    "sas_latex",
+    "sas_sds",
+    "xpcs_nsls2",
+]
 
 
 class QensExample(NamedTuple):
@@ -66,6 +74,59 @@ def xpcs_nsls2() -> XpcsExample:
         ),
         licence="BSD 3-Clause, from the repository bnl/automating_XPCS_analysis_pub",
     )
+
+
+class SasExample(NamedTuple):
+    """A file of curves, where in it they are, and what a model needs beside them.
+
+    `entries` are the arguments of `js.sas.load` by name. `known` are constants of the
+    sample for the model's parameters, which the file does not tell.
+    """
+
+    path: pathlib.Path
+    entries: dict[str, int]
+    known: dict[str, float]
+    citation: str
+    licence: str
+
+
+def sas_sds() -> SasExample:
+    """Micelles of 2 % hydrogenous SDS in D2O: SANS, LOQ (ISIS), 137 points.
+
+    `known` are usual values: scattering length densities of a dodecyl tail and of D2O
+    (1e-6/Å²), temperature (K) and dielectric constant of D2O, no added salt (mol/L).
+    """
+    return SasExample(
+        path=_data("hSDS_D2O_2p0_percent.xml"),
+        entries={"sans": 0},
+        known={
+            "sld": 0.337,
+            "sld_solvent": 6.393,
+            "temperature": 298.0,
+            "dielectconst": 77.94,
+            "concentration_salt": 0.0,
+        },
+        citation=_SASDATA,
+        licence=_SASDATA_LICENCE,
+    )
+
+
+def sas_latex() -> SasExample:
+    """Latex spheres of about 0.5 µm in D2O: SANS (pinhole) and USANS (slit).
+
+    `known` are the scattering length densities of polystyrene and D2O (1e-6/Å²).
+    """
+    return SasExample(
+        path=_data("latex_smeared.xml"),
+        entries={"sans": 0, "usans": 1},
+        known={"sld": 1.4, "sld_solvent": 6.35},
+        citation=_SASDATA,
+        licence=_SASDATA_LICENCE,
+    )
+
+
+_SASDATA = "SasView, sasdata example data, https://github.com/SasView/sasdata"
+_SASDATA_LICENCE = "BSD 3-Clause, Copyright (c) 2009-2025 SasView Developers"
 
 
 def _data(name: str) -> pathlib.Path:

@@ -4,7 +4,8 @@ import h5py
 import numpy as np
 
 from jaxscatter import xpcs
-from jaxscatter.examples import qens_benzene, xpcs_nsls2
+from jaxscatter.examples import qens_benzene, sas_latex, sas_sds, xpcs_nsls2
+from jaxscatter.io import read_curves
 
 
 def test_benzene_files_are_packaged_and_small():
@@ -47,3 +48,35 @@ def test_the_two_time_example_is_the_published_matrix():
     for word in ("BSD 3-Clause", "b23cfad", example.two_time.name, "nominal"):
         assert word in text
     assert "Redistribution" in (folder / "LICENSE_nsls2.txt").read_text("utf-8")
+
+
+def test_the_micelles_are_the_published_curve():
+    """First point, run and instrument as the file of the source has them."""
+    example = sas_sds()
+    assert example.path.stat().st_size < 2**16
+    (curve,) = read_curves(example.path, example.entries["sans"])
+    assert (curve.q.size, curve.q[0], curve.intensity[0]) == (137, 0.009, -0.0278653)
+    assert (curve.run, curve.metadata["instrument"]) == ("83584", "LOQ")
+    assert curve.dq is None
+
+
+def test_the_latex_holds_a_pinhole_and_a_slit():
+    example = sas_latex()
+    assert example.path.stat().st_size < 2**17
+    (sans,), (usans,) = (
+        read_curves(example.path, example.entries[name]) for name in ("sans", "usans")
+    )
+    assert sans.dq is not None and sans.q.size == 301
+    assert usans.q_length is not None and usans.q.size == 82
+    np.testing.assert_array_equal(usans.q_length, 0.117)
+
+
+def test_the_sas_files_have_their_source_and_licence_beside_them():
+    folder = importlib.resources.files("jaxscatter.examples") / "data"
+    text = (folder / "README.md").read_text("utf-8")
+    for example in (sas_sds(), sas_latex()):
+        assert example.path.name in text
+        assert "sasdata" in example.citation and "sasdata" in text
+        assert "BSD 3-Clause" in example.licence
+    licence = (folder / "LICENSE_sasdata.txt").read_text("utf-8")
+    assert "SasView Developers" in licence and "Redistribution" in licence
