@@ -179,6 +179,18 @@ class AbstractModel(eqx.Module):
         del theta, coords
         return ()
 
+    def refined(self, theta: Theta, data: Any) -> "tuple[AbstractModel, str] | None":
+        """A model that is accurate at θ, and a sentence on it, if this one is not.
+
+        For models with a numerical resolution chosen outside jit: `fit` and `sample`
+        go on with the finer one. Real numbers only.
+        """
+        del theta, data
+
+    def for_posterior(self) -> "AbstractModel":
+        """The model samplers use, which may keep amplitudes as parameters."""
+        return self
+
     @property
     def name(self) -> str:
         """Name written into results."""

@@ -4,6 +4,7 @@ Scale and background are linear; each is solved for by the engine, or an ordinar
 parameter, or held. Units: q in 1/Å, I in 1/cm.
 """
 
+import dataclasses
 import functools
 import math
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from .._types import as_float
-from ..problem import AbstractModel, Amplitude, ParameterSet
+from ..problem import AbstractModel, Amplitude, Dataset, Parameter, ParameterSet
 from . import arguments, orientation
 from .algebra import Component, Product, Settings, forms, options, parts, shape
 from .average import moments
@@ -35,7 +37,8 @@ class CurveModel(AbstractModel):
         settings: distributions, options and orientation rules.
         solved: which of scale and background the engine solves for.
         pattern: whether the data are I(qx, qy) of an oriented sample.
-        reach: largest half dimension in Å the rules of each form were made for.
+        withheld: scale and background as parameters, where the engine solves for them.
+        reach: largest half dimension in Å the rules of each form are good for.
     """
 
     parameters: ParameterSet
@@ -44,6 +47,7 @@ class CurveModel(AbstractModel):
     component: Component = eqx.field(static=True)
     solved: tuple[str, ...] = eqx.field(static=True)
     pattern: bool = eqx.field(static=True, default=False)
+    withheld: tuple[Parameter, ...] = ()
     reach: tuple[tuple[str, float], ...] = eqx.field(static=True, default=())
 
     def columns(
@@ -66,12 +70,22 @@ class CurveModel(AbstractModel):
     ) -> Float[Array, " n"]:
         """I of scale 1 and background 0 as the instrument sees it."""
         if self.pattern:
-            at = coords["qx"], coords["qy"]
-            return oriented(self.component, *at, theta, self.settings, 76)
+            return self._image(theta, coords)
         if "smear" not in coords:
             return shape(self.component, coords["q"], theta, self.settings)
         fine = shape(self.component, coords["q_calc"], theta, self.settings)
         return coords["smear"] @ fine
+
+    def _image(
+        self, theta: dict[str, Any], coords: dict[str, Any]
+    ) -> Float[Array, " n"]:
+        if "qx_calc" not in coords:
+            at = coords["qx"], coords["qy"]
+            return oriented(self.component, *at, theta, self.settings)
+        shape = coords["qx_calc"].shape
+        at = jnp.ravel(coords["qx_calc"]), jnp.ravel(coords["qy_calc"])
+        fine = oriented(self.component, *at, theta, self.settings)
+        return jnp.reshape(fine, shape) @ coords["smear_weights"]
 
     @property
     def name(self) -> str:
@@ -115,21 +129,81 @@ class CurveModel(AbstractModel):
     ) -> tuple[str, ...]:
         """Bodies that have grown beyond what orientations are sampled for."""
         del coords
-        if self.pattern:
-            return ()
-        said = []
+        return tuple(
+            f"{label} has a half dimension of {extent:.4g} Å; its orientations are "
+            f"sampled finely enough for {allowed:.4g} Å: give bounds that hold the "
+            "sizes, or n_quad="
+            for label, extent, allowed in self._too_large(theta)
+        )
+
+    def _too_large(self, theta: dict[str, Any]) -> list[tuple[str, float, float]]:
+        """Forms beyond their rules: label, half dimension and what the rule allows."""
+        out = []
+        allowed = dict(self.reach)
         for prefix, form in forms(self.component).items():
-            allowed = dict(self.reach).get(prefix, math.inf)
-            extent, _ = arguments.extents(
-                form, theta, self.settings.distributions, prefix
-            )
-            if extent > allowed * (1 + 1e-9):
-                said.append(
-                    f"{prefix}{form.name} has a half dimension of {extent:.4g} Å, its "
-                    f"orientations are sampled finely enough for {allowed:.4g} Å; give "
-                    "bounds that hold the sizes, or n_quad="
-                )
-        return tuple(said)
+            spread = self.settings.distributions
+            extent, _ = arguments.extents(form, theta, spread, prefix)
+            if extent > allowed.get(prefix, math.inf) * (1 + 1e-9):
+                out.append((f"{prefix}{form.name}", extent, allowed[prefix]))
+        return out
+
+    def refined(
+        self, theta: dict[str, Any], data: Dataset
+    ) -> "tuple[CurveModel, str] | None":
+        """The model with orientations sampled finely enough for the sizes at θ."""
+        large = self._too_large(theta)
+        if not large:
+            return None
+        # half as much again, so that the next step does not pass it too
+        wider = {k: 1.5 * float(np.asarray(v)) for k, v in theta.items()}
+        sizes = {r.name for r in self.component.quantities if r.kind == "volume"}
+        values = {k: wider[k] if k in sizes else theta[k] for k in theta}
+        rules, reach = sampled(self.component, data, values, self.settings)
+        said = (
+            f"{large[0][0]} outgrew the sizes its orientations were sampled for "
+            f"({large[0][2]:.4g} Å): they were sampled finer and the run went on"
+        )
+        settings = dataclasses.replace(self.settings, rules=rules)
+        return dataclasses.replace(self, settings=settings, reach=reach), said
+
+    def for_posterior(self) -> "CurveModel":
+        """The model with the scale as a parameter, with its prior.
+
+        A flat prior on a scale that is integrated out would weigh shapes by the inverse
+        of their brightness, and so prefer small particles.
+        """
+        kept = tuple(p for p in self.withheld if p.name == "scale")
+        if "scale" not in self.solved or not kept:
+            return self
+        solved = tuple(n for n in self.solved if n != "scale")
+        return dataclasses.replace(
+            self,
+            parameters=ParameterSet([*kept, *self.parameters]),
+            amplitudes=amplitudes_of(solved),
+            solved=solved,
+        )
+
+
+def sampled(
+    component: Component,
+    data: Dataset,
+    values: dict[str, Any],
+    settings: Settings,
+    n_quad: int | None = None,
+) -> tuple[Any, tuple[tuple[str, float], ...]]:
+    """Orientation rules for these sizes, and the half dimension each is good for."""
+    q = np.asarray(data.coords.get("q_calc", data.coords.get("q")))
+    spread = settings.distributions
+    rules = arguments.rules_for(component, q, values, spread, n_quad, settings.chunk)
+    if n_quad is not None:
+        return rules, ()
+    top, reach = float(np.max(np.abs(q))), []
+    for prefix, form in forms(component).items():
+        wanted, _ = arguments.extents(form, values, spread, prefix)
+        nodes = dict(rules)[prefix][-1].outer
+        good = orientation.reach(nodes) / top if top > 0 else math.inf
+        reach.append((prefix, max(wanted, good)))
+    return rules, tuple(sorted(reach))
 
 
 def amplitudes_of(solved: tuple[str, ...]) -> tuple[Amplitude, ...]:

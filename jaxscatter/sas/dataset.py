@@ -49,7 +49,8 @@ def load(
             f"{os.fspath(path)} holds {len(read)} data sets: {named}; choose one with "
             "entry="
         )
-    return from_curve(read[0], q_range, weights, resolution)
+    (only,) = read
+    return from_curve(only, q_range, weights, resolution)
 
 
 def from_curve(
@@ -60,7 +61,7 @@ def from_curve(
 ) -> Dataset:
     """Dataset of what a reader returns; arguments as in `load`."""
     if isinstance(data, Image):
-        return _from_image(data, q_range, weights)
+        return _from_image(data, q_range, weights, resolution)
     given = {}
     if resolution and data.dq is not None:
         given = {"dq": data.dq}
@@ -213,7 +214,10 @@ def _resolution(q: np.ndarray, arrays: dict[str, Any]) -> smearing.Resolution | 
 
 
 def _from_image(
-    data: Image, q_range: tuple[float, float] | None, weights: str
+    data: Image,
+    q_range: tuple[float, float] | None,
+    weights: str,
+    resolution: bool,
 ) -> Dataset:
     qx, qy = data.qx.ravel(), data.qy.ravel()
     keep = np.isfinite(qx) & np.isfinite(qy)
@@ -223,19 +227,39 @@ def _from_image(
     keep &= _inside(np.hypot(qx, qy), q_range)
     intensity = data.intensity.ravel()
     sigma = None if data.sigma is None else data.sigma.ravel()
+    coords: dict[str, Any] = {"qx": qx, "qy": qy}
+    smeared = resolution and data.dqx is not None and np.any(data.dqx > 0)
+    if smeared:
+        widths = (
+            np.where(keep & np.isfinite(w.ravel()), w.ravel(), 0.0)
+            for w in (data.dqx, data.dqy)
+        )
+        smear = smearing.pinhole_plane(qx, qy, *widths, axes=data.dq_axes)
+        coords |= {
+            "qx_calc": smear.qx_calc,
+            "qy_calc": smear.qy_calc,
+            "smear_weights": smear.weights,
+        }
+    dims = {
+        "qx": ("point",),
+        "qy": ("point",),
+        "qx_calc": ("point", None),
+        "qy_calc": ("point", None),
+        "smear_weights": (None,),
+    }
     return Dataset(
         intensity,
         _errors(intensity, sigma, weights),
         keep,
-        {"qx": qx, "qy": qy},
-        {"qx": ("point",), "qy": ("point",)},
+        coords,
+        {k: dims[k] for k in coords},
         {"qx": "1/Å", "qy": "1/Å", "y": data.intensity_unit},
         {
             **data.metadata,
             "title": data.title,
             "run": data.run,
             "shape": data.intensity.shape,
-            "resolution": "none",
+            "resolution": "pinhole" if smeared else "none",
             "weights": weights,
         },
     )

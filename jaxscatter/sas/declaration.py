@@ -67,7 +67,9 @@ class Control:
     doc: str = ""
 
 
-def sld(name: str, value: float | int, doc: str = "", per: str | None = None) -> Quantity:
+def sld(
+    name: str, value: float | int, doc: str = "", per: str | None = None
+) -> Quantity:
     """A scattering length density in 1e-6/Å²."""
     return Quantity(name, value, "1e-6/Å²", kind="sld", doc=doc, per=per)
 

@@ -87,6 +87,17 @@ def _with_rules(
     return Settings(settings.distributions, settings.options, rules, chunk)
 
 
+def _say_unphysical(model: Component, curve: Array) -> None:
+    """Warn where a structure factor has no solution, if the values are numbers."""
+    if not arguments.traced(curve) and np.isnan(np.asarray(curve)).any():
+        warnings.warn(
+            f"{model.name} has no value (NaN) for these parameters: its structure "
+            "factor has no physical solution there",
+            DataWarning,
+            stacklevel=3,
+        )
+
+
 def _ordered(q: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(q, kind="stable")
     back = np.empty_like(order)
@@ -126,18 +137,19 @@ def intensity(
     """
     model, values, settings = arguments.read(model, parameters)
     q = arguments.checked_q(model, q)
+    if resolution is not None and resolution.n_points != q.size:
+        raise DataError(
+            f"the resolution is for {resolution.n_points} points, q has {q.size}"
+        )
     at = q if resolution is None else resolution.q_calc
     order, back = _ordered(np.abs(at))
     settings = _with_rules(model, np.abs(at)[order], values, settings, n_quad, chunk)
     curve = _intensity(
         model, jnp.asarray(np.abs(at)[order]), _numbers(values), settings
     )
+    _say_unphysical(model, curve)
     curve = values["scale"] * curve[back]
     if resolution is not None:
-        if resolution.n_points != q.size:
-            raise DataError(
-                f"the resolution is for {resolution.n_points} points, q has {q.size}"
-            )
         curve = resolution.smear(curve)
     return curve + values["background"]
 
@@ -175,6 +187,7 @@ def intermediates(
             "volume_ratio": m.form_volume / m.shell_volume,
         }
     p = _parts(model, sorted_q, _numbers(values), settings)
+    _say_unphysical(model, p.structure)
     m = p.moments
     out = {
         "P(Q)": (values["scale"] * p.factor * m.f2 / m.shell_volume)[back],

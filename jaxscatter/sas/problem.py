@@ -3,6 +3,7 @@
 Units: as in the models' tables.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,9 +12,9 @@ import numpy as np
 
 from ..errors import DataError, ModelError, ParameterError
 from ..problem import Dataset, Gaussian, Parameter, ParameterSet, Problem, prior
-from . import arguments, orientation
+from . import arguments
 from .algebra import Component, Product, forms
-from .curve import LINEAR, CurveModel, amplitudes_of
+from .curve import LINEAR, CurveModel, amplitudes_of, sampled
 from .declaration import Quantity
 
 WIDEST = 0.5
@@ -99,16 +100,12 @@ def problem(
     if likelihood is not None and likelihood.noise == "model":
         solved = ()
     kept = ParameterSet(p for n, p in table.items() if n not in solved)
-    reach, rules = {}, ()
+    settings = type(settings)(settings.distributions, settings.options, (), chunk)
+    reach: Any = ()
     if not image:
         largest = {n: _largest(table[n]) for n in rows}
-        at = np.asarray(data.coords.get("q_calc", data.coords["q"]))
-        rules = arguments.rules_for(
-            component, at, largest, settings.distributions, n_quad, chunk
-        )
-        if n_quad is None:
-            reach = _reach(component, largest, settings, rules, at)
-    settings = type(settings)(settings.distributions, settings.options, rules, chunk)
+        rules, reach = sampled(component, data, largest, settings, n_quad)
+        settings = dataclasses.replace(settings, rules=rules)
     built = CurveModel(
         parameters=kept,
         amplitudes=amplitudes_of(solved),
@@ -116,7 +113,8 @@ def problem(
         component=component,
         solved=solved,
         pattern=image,
-        reach=tuple(sorted(reach.items())),
+        withheld=tuple(table[n] for n in solved),
+        reach=reach,
     )
     return Problem(built, data, likelihood=likelihood, warnings=_warnings(table, data))
 
@@ -234,24 +232,6 @@ def _largest(p: Parameter) -> float:
     if p.fixed:
         return float(p.value)
     return hi if math.isfinite(hi) else BEYOND * float(p.value)
-
-
-def _reach(
-    component: Component,
-    largest: Mapping[str, float],
-    settings: Any,
-    rules: Any,
-    q: np.ndarray,
-) -> dict[str, float]:
-    """Half dimension in Å each form's rule is good for."""
-    top = float(np.max(np.abs(q)))
-    out = {}
-    for prefix, form in forms(component).items():
-        wanted, _ = arguments.extents(form, largest, settings.distributions, prefix)
-        nodes = dict(rules)[prefix][-1].outer
-        good = orientation.reach(nodes) / top if top > 0 else math.inf
-        out[prefix] = max(wanted, good)
-    return out
 
 
 def _check_ties(table: Mapping[str, Parameter]) -> None:

@@ -1,4 +1,4 @@
-"""Instrumental smearing of curves: pinhole and slit, as matrices of the data set.
+"""Instrumental smearing: curves by pinhole and slit, patterns by a pinhole.
 
 The model is evaluated on a finer and wider grid `q_calc` and smeared by a matrix that
 depends on the data alone. The background is added afterwards.
@@ -20,6 +20,8 @@ from scipy.special import erf
 
 from ..errors import DataError
 
+ACCURACIES = {"low": (3, 4), "medium": (5, 6), "high": (5, 12), "xhigh": (10, 20)}
+"""Radii and angles at which a detector point's resolution is sampled."""
 BELOW, ABOVE = 2.5, 3.0
 """Reach of a pinhole's Gaussian in standard deviations, to lower and higher q."""
 _NARROWEST = 1e-8  # dq in 1/Å
@@ -50,6 +52,73 @@ class Resolution(eqx.Module):
     def smear(self, curve: Float[Array, " m"]) -> Float[Array, " n"]:
         """The curve at `q_calc` as the instrument sees it at the data's q."""
         return jnp.asarray(self.matrix) @ curve
+
+
+class PlaneResolution(eqx.Module):
+    """Points around each detector point that make up its resolution.
+
+    Args:
+        qx_calc: (n, k) in 1/Å.
+        qy_calc: (n, k).
+        weights: (k,), their sum is 1.
+    """
+
+    qx_calc: Any
+    qy_calc: Any
+    weights: Any
+
+    def smear(self, pattern: Float[Array, "n k"]) -> Float[Array, " n"]:
+        """The pattern at the points around as the detector sees it."""
+        return jnp.asarray(pattern) @ jnp.asarray(self.weights)
+
+
+def pinhole_plane(
+    qx: Numbers,
+    qy: Numbers,
+    dqx: Numbers,
+    dqy: Numbers,
+    accuracy: str = "low",
+    axes: str = "xy",
+) -> PlaneResolution:
+    """Gaussian smearing of a detector pattern, sampled to three standard deviations.
+
+    Args:
+        qx: (n,) in 1/Å.
+        qy: (n,) in 1/Å.
+        dqx: (n,) standard deviation in 1/Å along x, or along q with axes "polar".
+        dqy: (n,) the same along y, or across q.
+        accuracy: one of `ACCURACIES`.
+        axes: "xy" or "polar".
+
+    Raises:
+        DataError: shapes that disagree, or an unknown accuracy.
+    """
+    if accuracy not in ACCURACIES or axes not in ("xy", "polar"):
+        raise DataError(
+            f"accuracy={accuracy!r}, axes={axes!r}; expected one of "
+            f"{sorted(ACCURACIES)} and 'xy' or 'polar'"
+        )
+    x, y, along, across = (np.asarray(v, float) for v in (qx, qy, dqx, dqy))
+    if x.ndim != 1 or len({v.shape for v in (x, y, along, across)}) > 1:
+        raise DataError("qx, qy, dqx and dqy must have one shape (n,)")
+    if not np.all(np.isfinite(along + across)) or np.any((along < 0) | (across < 0)):
+        raise DataError("dqx and dqy must be finite and >= 0 in 1/Å")
+    n_radii, n_angles = ACCURACIES[accuracy]
+    step = ABOVE / n_radii
+    inner = step * np.arange(n_radii)
+    ring = np.exp(-0.5 * inner**2) - np.exp(-0.5 * (inner + step) ** 2)
+    angle = 2 * np.pi / n_angles * np.arange(n_angles)
+    u = np.outer(inner + 0.5 * step, np.cos(angle)).ravel()
+    v = np.outer(inner + 0.5 * step, np.sin(angle)).ravel()
+    weights = np.repeat(ring / n_angles, n_angles)
+    du, dv = along[:, None] * u[None], across[:, None] * v[None]
+    if axes == "polar":
+        turn = np.arctan2(y, x)[:, None]
+        du, dv = (
+            du * np.cos(turn) - dv * np.sin(turn),
+            du * np.sin(turn) + dv * np.cos(turn),
+        )
+    return PlaneResolution(x[:, None] + du, y[:, None] + dv, weights / weights.sum())
 
 
 def _checked(q: Numbers) -> np.ndarray:
