@@ -13,11 +13,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._types import Floats
+from ..numerics._dtype import common_float
 
 
 def _cube_root(x: Floats) -> Float[Array, "..."]:
     """∛x of x ≥ 0; at 0 its infinite slope is taken as 0, for bodies without size."""
-    x = jnp.asarray(x, float)
+    (x,) = common_float(x)
     empty = x <= 0
     return jnp.where(empty, 0.0, jnp.cbrt(jnp.where(empty, 1.0, x)))
 
@@ -41,7 +42,7 @@ def of_curvature(polar: Floats, equatorial: Floats) -> Float[Array, "..."]:
     b₁ = 1 + asin(e)/(eρ) and b₂ = 1 + ½ (ρ²/e) ln((1+e)/(1-e)). A flat disk (a = 0)
     has b (3π/32)^⅓, a needle (b = 0) none.
     """
-    a, b = jnp.asarray(polar, float), jnp.asarray(equatorial, float)
+    a, b = common_float(polar, equatorial)
     prolate = a > b
     low, high = jnp.where(prolate, b, a), jnp.where(prolate, a, b)
     ratio = low / jnp.where(high > 0, high, 1.0)

@@ -129,13 +129,13 @@ class CoreShellEllipsoid(AbstractAxial):
 
     def factors(self, q_ab: Floats, q_c: Floats, p: Any) -> tuple[Any, ...]:
         """(ρc - ρs) V j of the core + (ρs - ρ0) V j of the outer surface."""
-        steps = p.sld_core - p.sld_shell, p.sld_shell - p.sld_solvent
-        total = jnp.zeros(())
-        for step, (polar, equatorial) in zip(steps, self.surfaces(p), strict=True):
-            x2 = jnp.square(q_ab * equatorial) + jnp.square(q_c * polar)
-            volume = ellipsoid_volume(polar, equatorial, equatorial)
-            total = total + step * volume * of_square(x2)
-        return (total,)
+        core, whole = (
+            ellipsoid_volume(polar, equatorial, equatorial)
+            * of_square(jnp.square(q_ab * equatorial) + jnp.square(q_c * polar))
+            for polar, equatorial in self.surfaces(p)
+        )
+        inside, outside = p.sld_core - p.sld_shell, p.sld_shell - p.sld_solvent
+        return (inside * core + outside * whole,)
 
     def volume(self, p: Any) -> Any:
         """Volume inside the outer surface."""

@@ -55,8 +55,8 @@ def _slope_moments(steepness: Array) -> list[Array]:
     far = size > _STEEP
     width = jnp.where(far, _STEEP / jnp.where(far, size, 1.0), 1.0)
     # depth below the steep end, 0 ... width
-    depth = width * jnp.asarray(0.5 * (1 - _NODES))
-    density = jnp.asarray(_WEIGHTS) * jnp.exp(-size * depth)
+    depth = width * jnp.asarray(0.5 * (1 - _NODES), steepness.dtype)
+    density = jnp.asarray(_WEIGHTS, steepness.dtype) * jnp.exp(-size * depth)
     density = density / jnp.sum(density)
     v = jnp.where(rising, 0.5 - depth, depth - 0.5)
     powers = [density]

@@ -101,7 +101,7 @@ class MultilayerVesicle(AbstractSpherical):
             inner = p.radius + i * (p.thick_shell + p.thick_solvent)
             return ball(q, inner + p.thick_shell) - ball(q, inner)
 
-        shells = jax.vmap(shell)(jnp.arange(float(p.n_shells)))
+        shells = jax.vmap(shell)(jnp.arange(p.n_shells, dtype=jnp.result_type(q)))
         delta = p.sld - p.sld_solvent
         return root(p.volfraction) * delta * jnp.sum(shells, axis=0)
 
