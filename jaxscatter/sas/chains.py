@@ -52,12 +52,17 @@ def ideal_ratio(x: Floats) -> Float[Array, "..."]:
     return jnp.where(stiff, 0.5 * near * series, direct)
 
 
+def _power(x: Array, exponent: float) -> Array:
+    """Power of x > 0; derivatives of x**exponent take longer to compile."""
+    return jnp.exp(exponent * jnp.log(x))
+
+
 def expanded_square(length: Floats, kuhn_length: Floats) -> Float[Array, "..."]:
     """ε² Lb/6 in Å², R_g² of a long chain with excluded volume."""
     length, kuhn_length = common_float(length, kuhn_length)
     x = length / kuhn_length
     swollen = 1 + jnp.square(x / 3.12) + (x / 8.67) ** 3
-    return length * kuhn_length / 6 * swollen ** (0.176 / 3)
+    return length * kuhn_length / 6 * _power(swollen, 0.176 / 3)
 
 
 def _coil(q: Array, length: Array, kuhn_length: Array) -> tuple[Array, Array, Array]:
@@ -66,9 +71,9 @@ def _coil(q: Array, length: Array, kuhn_length: Array) -> tuple[Array, Array, Ar
     x = q * jnp.sqrt(expanded_square(length, kuhn_length))
     y = jnp.square(x)
     shape = 4 - 11 * jnp.exp(-y) + 7 * expm1_over(-y)
-    swelling = jnp.where(ratio > 10, 3.06 * ratio**-0.44, 1.0)
+    swelling = jnp.where(ratio > 10, 3.06 * _power(ratio, -0.44), 1.0)
     weight = 0.5 * (1 + jnp.tanh((x - 1.523) / 0.1477))
-    power = jnp.where(x > _SMALLEST, x, 1.0) ** (-1 / _NU)
+    power = _power(jnp.where(x > _SMALLEST, x, 1.0), -1 / _NU)
     far = power * (1.22 + power * (0.4288 - 1.651 * power))
     return (
         swelling * shape / (15 * ratio),
@@ -95,17 +100,20 @@ def _tail(
 
 def _long(q: Array, length: Array, kuhn_length: Array) -> Array:
     """S_WR for L > 4b."""
-
-    def joined(q: Array) -> Array:
-        return sum(_coil(q, length, kuhn_length), jnp.zeros_like(q))
-
     at = 3.1 / kuhn_length
-    value, slope = jax.jvp(joined, (at,), (jnp.ones_like(at),))
-    near = jnp.minimum(q, at)
-    stiff, ideal, swollen = _coil(near, length, kuhn_length)
-    _, ideal_next, swollen_next = _coil(1.05 * near, length, kuhn_length)
-    falls = ideal_next + swollen_next < ideal + swollen
-    low = stiff + ideal + jnp.where(falls, swollen, 0.0)
+    near = jnp.ravel(jnp.minimum(q, at))
+    # one call for all points: it is what takes long to compile
+    points = jnp.concatenate([near, 1.05 * near, at[None]])
+
+    def coil(points: Array) -> tuple[Array, Array, Array]:
+        return _coil(points, length, kuhn_length)
+
+    parts, slopes = jax.jvp(coil, (points,), (jnp.ones_like(points),))
+    value, slope = (x[0][-1] + x[1][-1] + x[2][-1] for x in (parts, slopes))
+    n = near.size
+    stiff, ideal, swollen = (x[:n] for x in parts)
+    falls = parts[1][n:-1] + parts[2][n:-1] < ideal + swollen
+    low = jnp.reshape(stiff + ideal + jnp.where(falls, swollen, 0.0), q.shape)
     high = _tail(q, at, value, slope, length, (4.12, 4.42))
     return jnp.where(q <= at, low, high)
 
@@ -116,13 +124,14 @@ def _short(q: Array, length: Array, kuhn_length: Array) -> Array:
     square = expanded_square(length, kuhn_length) * ideal_ratio(ratio)
     reduced = jnp.sqrt(square) / kuhn_length
     at = jnp.maximum(1.9 / reduced, 3.0) / kuhn_length
+    points = jnp.append(jnp.minimum(q, at), at)
 
-    def low(q: Array) -> Array:
-        return debye(jnp.square(q) * square)
+    def coil(points: Array) -> Array:
+        return debye(jnp.square(points) * square)
 
-    value, slope = jax.jvp(low, (at,), (jnp.ones_like(at),))
-    high = _tail(q, at, value, slope, length, (5.36, 5.62))
-    return jnp.where(q <= at, low(jnp.minimum(q, at)), high)
+    values, slopes = jax.jvp(coil, (points,), (jnp.ones_like(points),))
+    high = _tail(q, at, values[-1], slopes[-1], length, (5.36, 5.62))
+    return jnp.where(q <= at, jnp.reshape(values[:-1], q.shape), high)
 
 
 def worm_like_chain(

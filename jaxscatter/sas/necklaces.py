@@ -20,7 +20,6 @@ import math
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jax.scipy.special import sici
 from jaxtyping import Array, Float
@@ -28,12 +27,12 @@ from jaxtyping import Array, Float
 from .._types import Floats
 from ..numerics import sinc
 from ..numerics._dtype import common_float
-from . import effective_radius
+from . import effective_radius, orientation
 from .declaration import AbstractIntensity, Control, size, sld
 from .spheres import ball, sphere_volume
 
 _NEAR = 2.0  # width below which the mean is taken by Gauss nodes
-_X, _W = np.polynomial.legendre.leggauss(10)
+_T, _W = orientation.gauss(10)
 
 
 def mean_sinc(start: Floats, width: Floats) -> Float[Array, "..."]:
@@ -45,9 +44,10 @@ def mean_sinc(start: Floats, width: Floats) -> Float[Array, "..."]:
     start, width = jnp.broadcast_arrays(start, width)
     near = width < _NEAR
     narrow, wide = jnp.where(near, width, 0.0), jnp.where(near, _NEAR, width)
-    gauss = jnp.zeros_like(start)
-    for x, w in zip(_X, _W, strict=True):
-        gauss = gauss + 0.5 * float(w) * sinc(start + 0.5 * (1 + float(x)) * narrow)
+    along = (1,) * start.ndim + (-1,)
+    steps = jnp.asarray(_T, start.dtype).reshape(along) * narrow[..., None]
+    nodes = sinc(start[..., None] + steps)
+    gauss = jnp.sum(jnp.asarray(_W, start.dtype).reshape(along) * nodes, axis=-1)
     above, below = sici(start + wide)[0], sici(jnp.where(near, 0.0, start))[0]
     return jnp.where(near, gauss, (above - below) / wide)
 
