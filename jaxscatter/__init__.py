@@ -24,6 +24,7 @@ _MODULES = (
     "plot",
     "problem",
     "qens",
+    "sas",
     "xpcs",
 )
 _NAMES = {
@@ -53,7 +54,7 @@ _NAMES = {
 }
 
 if TYPE_CHECKING:
-    from . import examples, infer, io, numerics, plot, problem, qens, xpcs
+    from . import examples, infer, io, numerics, plot, problem, qens, sas, xpcs
     from .infer import (
         combine_fits,
         consensus,
@@ -110,6 +111,7 @@ __all__ = [
     "profile",
     "qens",
     "sample",
+    "sas",
     "shard",
     "split_groups",
     "streamed",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..errors import FitError, ParameterError
+from ..errors import FitError, FitWarning, ParameterError
 from ..problem import AbstractProblem
 from . import trust_region as tr
 from .approach import Frame, approached, frame
@@ -19,6 +20,7 @@ from .checkpoint import Checkpoint, fingerprint
 from .finish import finish
 from .progress import Callback, Reporter
 from .providers import Objective, automatic
+from .refinement import ROUNDS, refined, refines
 from .result import FitResult
 
 BLOCK = 10
@@ -231,15 +233,22 @@ def fit(
     settings = dataclasses.replace(
         usual, **{k: v for k, v in given.items() if v is not None}
     )
-    return run_trust_region(
-        objective,
-        x0,
-        settings,
-        throw=throw,
-        method="tr",
-        checkpoint=checkpoint,
-        **common,
-    )
+    more: dict[str, Any] = {"throw": throw, "method": "tr", "checkpoint": checkpoint}
+    if checkpoint is not None or not refines(problem):
+        return run_trust_region(objective, x0, settings, **more, **common)
+    quiet = common | {"warn": False}
+    result = run_trust_region(objective, x0, settings, **more, **quiet)
+    for _ in range(ROUNDS):
+        finer = refined(problem, jnp.asarray(result.x))
+        if finer is problem or result.code == tr.STOPPED:
+            break
+        problem = finer
+        x = start_vector(problem, result)
+        result = run_trust_region(make_objective(problem), x, settings, **more, **quiet)
+    if warn:
+        for sentence in result.warnings:
+            warnings.warn(sentence, FitWarning, stacklevel=2)
+    return result
 
 
 def run_trust_region(

@@ -122,7 +122,8 @@ class Objective(eqx.Module):
         if self.linear != "flat":
             return points
         groups = part.data.n_groups
-        return points - sum(1 if a.shared else groups for a in part.linear)
+        solved = [a for a in part.linear if a.held is None]
+        return points - sum(1 if a.shared else groups for a in solved)
 
     @property
     def exact(self) -> bool:

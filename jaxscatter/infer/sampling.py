@@ -19,6 +19,7 @@ from .least_squares import make_objective
 from .progress import Callback, Reporter
 from .provenance import key
 from .providers import Objective, automatic
+from .refinement import refined_over, refines
 from .result import FitResult, SampleResult
 from .statistics import curvature
 
@@ -117,6 +118,7 @@ def sample(
         SamplingError: nothing to sample, or no finite start.
         ModelError: amplitudes that cannot be treated as asked.
     """
+    asked = dict(locals())
     if method not in METHODS:
         raise SamplingError(
             f"method {method!r} is not known; expected one of {METHODS}"
@@ -127,6 +129,8 @@ def sample(
                 f"{part.name!r} has no gradient that NUTS can follow; use "
                 "method='aies' or 'ess'"
             )
+    given = problem
+    problem = problem.each(lambda part: part.for_posterior())
     problem, mode = problem.explicit_where(linear or problem.default_linear_mode)
     problem.check_mode(mode)
     improper = problem.parameters.improper()
@@ -175,6 +179,12 @@ def sample(
             break
         options = _changed(options, result)
     assert result is not None
+    if refines(problem) and "stopped" not in result.flags:
+        finer = refined_over(given, result.draws)
+        if finer is not given:
+            middle = {n: float(np.median(v)) for n, v in result.draws.items()}
+            asked |= {"problem": finer, "start": middle}
+            return sample(**asked)
     if warn:
         for sentence in result.warnings:
             warnings.warn(sentence, SamplingWarning, stacklevel=2)

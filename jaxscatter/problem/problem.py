@@ -188,6 +188,20 @@ class Problem(AbstractProblem):
             return self, mode
         return self.with_(explicit=True), "profile"
 
+    def refined(self, theta: Theta) -> "Problem":
+        """The problem with a model that is accurate at θ: itself, if it is."""
+        model, data, *_ = self.note.content["arguments"]
+        finer = model.refined(theta, data)
+        if finer is None:
+            return self
+        return self.with_(model=finer[0], warnings=(*self.warnings, finer[1]))
+
+    def for_posterior(self) -> "Problem":
+        """The problem as samplers take it, see `AbstractModel.for_posterior`."""
+        model = self.note.content["arguments"][0]
+        other = model.for_posterior()
+        return self if other is model else self.with_(model=other)
+
     def single(self, what: str, instead: str) -> "Problem":
         """The problem itself."""
         del what, instead

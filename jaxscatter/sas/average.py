@@ -207,11 +207,16 @@ def moments(
     return Moments(
         1e-2 * f1,
         (1.0 if isinstance(form, AbstractIntensity) else 1e-4) * f2,
-        share * v_form + (norm <= 0),
-        share * v_shell + (norm <= 0),
+        _positive(share * v_form),
+        _positive(share * v_shell),
         share * radius,
         weighed,
     )
+
+
+def _positive(volume: Array) -> Array:
+    """The volume, or 1 where there is none: F is 0 there and can be divided."""
+    return jnp.where(volume > 0, volume, 1.0)
 
 
 def _band(
@@ -312,7 +317,7 @@ def _directions(
     phi = 0.5 * math.pi * t
     a = sin[:, None] * np.cos(phi)[None, :]
     b = sin[:, None] * np.sin(phi)[None, :]
-    c = np.broadcast_to(cos[:, None], a.shape)
+    c = cos[:, None]  # one number for all azimuths, so that factors of it are too
     along = q[:, None, None]
     weights = jnp.asarray(w[:, None] * wt[None, :])[None]
     return tuple(along * jnp.asarray(v)[None] for v in (a, b, c)), weights
@@ -404,8 +409,8 @@ def oriented_pattern(
     return Moments(
         1e-2 * share * f1,
         factor * share * f2,
-        share * v_form + (norm <= 0),
-        share * v_shell + (norm <= 0),
+        _positive(share * v_form),
+        _positive(share * v_shell),
         jnp.zeros(()),
     )
 

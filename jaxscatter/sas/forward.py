@@ -26,7 +26,7 @@ from .resolution import Resolution
 Q = ArrayLike | Sequence
 
 SAFE = 76
-"""Orientation nodes where sizes are not known as numbers: good to q·R of 97."""
+"""Orientation nodes where sizes are not known as numbers: good to q·R of 82."""
 
 
 @functools.partial(jax.jit, static_argnames=("model",))

@@ -22,6 +22,8 @@ from ..errors import ModelError
 LADDER = (20, 32, 48, 76, 120, 200, 320, 500, 800, 1250, 2000, 3200, 5000)
 """Numbers of Gauss-Legendre nodes that are used."""
 
+NODES_AT_0, NODES_PER_QR = 20, 0.68
+"""Nodes wanted are their sum: 1e-6 at qR = 292 takes more than 200 (measured)."""
 MOST = 5000
 MOST_PLANE = 100_000  # nodes of both angles together
 
@@ -30,9 +32,9 @@ def n_quad(q_max: float | int, extent: float | int) -> int:
     """Nodes that average a body of half dimension `extent` (Å) to 1e-6 up to `q_max`.
 
     The amplitude squared holds phases up to 2qR over the interval, which Gauss rules
-    resolve with qR/2 nodes per unit of phase range and a margin of 16; at most 5000.
+    resolve with half a node per unit of qR; the rest is margin. At most 5000.
     """
-    wanted = (16 + 0.62 * q_max * extent) * (1 - 1e-12)
+    wanted = (NODES_AT_0 + NODES_PER_QR * q_max * extent) * (1 - 1e-12)
     for n in LADDER:
         if n >= wanted:
             return n
@@ -41,7 +43,7 @@ def n_quad(q_max: float | int, extent: float | int) -> int:
 
 def reach(n: int) -> float:
     """Largest q·R that `n` nodes average to 1e-6."""
-    return max(0.0, (n - 16) / 0.62)
+    return max(0.0, (n - NODES_AT_0) / NODES_PER_QR)
 
 
 @dataclasses.dataclass(frozen=True)
