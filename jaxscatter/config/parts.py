@@ -7,13 +7,14 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..infer.result import FitResult, SampleResult
-from ..problem import Dataset, Problem
+from ..problem import JointProblem, Problem
 from .checks import at_least, named_prior, need_known
 
 FIT_METHODS = (
     "multistart", "tr", "scipy-trf", "nelder-mead", "powell", "lbfgs", "adam", "adamw",
 )  # fmt: skip
 SAMPLE_METHODS = ("nuts", "aies", "ess")
+EXAMPLE = "example:"
 
 
 @dataclasses.dataclass
@@ -92,20 +93,29 @@ class AbstractJob(abc.ABC):
         return f"{self.technique}: {self.data_path}"
 
     def resolve(self, path: str) -> pathlib.Path:
-        """Path relative to the job file."""
+        """Path relative to the job file; `example:NAME` comes with the package.
+
+        Raises:
+            ConfigError: no such example.
+        """
+        if path.startswith(EXAMPLE):
+            name = path.removeprefix(EXAMPLE)
+            folder = pathlib.Path(__file__).parent.parent / "examples" / "data"
+            need_known("example", name, sorted(p.name for p in folder.iterdir()))
+            return folder / name
         base = self.file.parent if self.file else pathlib.Path()
         return base / pathlib.Path(path).expanduser()
 
     @abc.abstractmethod
-    def load(self) -> Dataset:
-        """The data, read and binned.
+    def load(self) -> Any:
+        """The data, read and binned: a `Dataset`, or a tuple of several.
 
         Raises:
             FileNotFoundError, FormatError, DataError, ConfigError: as the reader says.
         """
 
     @abc.abstractmethod
-    def problem(self, data: Dataset) -> Problem:
+    def problem(self, data: Any) -> Problem | JointProblem:
         """The problem of this job for its loaded data.
 
         Raises:
@@ -113,21 +123,21 @@ class AbstractJob(abc.ABC):
         """
 
     @abc.abstractmethod
-    def described(self, data: Dataset) -> list[str]:
+    def described(self, data: Any) -> list[str]:
         """The data and the model in words, line by line."""
 
-    def posterior(self, problem: Problem) -> Problem:
+    def posterior(self, problem: Any) -> Any:
         """The problem that is sampled, where it is not the one that is fitted."""
         return problem
 
-    def shards(self, data: Dataset) -> int | None:
+    def shards(self, data: Any) -> int | None:
         """Shards of a consensus posterior; None takes all data at once."""
         return None
 
     def export(
         self,
         folder: pathlib.Path,
-        problem: Problem,
+        problem: Any,
         best: FitResult | None,
         post: SampleResult | None,
     ) -> None:

@@ -6,17 +6,19 @@ import pytest
 import yaml
 
 from jaxscatter import config
-from jaxscatter.config import HomodyneJob, qens_job, xpcs_job
+from jaxscatter.config import HomodyneJob, qens_job, sas_job, xpcs_job
 from jaxscatter.errors import ConfigError
 
 LEAST = "data: {path: a.nxspe}\n"
 XPCS = "technique: xpcs\ndata: {path: a.h5}\n"
+SAS = "technique: sas\ndata: {path: a.dat}\nmodel: {name: sphere}\n"
 THEIRS = "analysis_mode: static\ndata_file: a.h5\ndt: 0.1\n"
 
 
 def test_the_technique_decides_whose_job_it_is():
     assert isinstance(config.parse(LEAST), qens_job.Job)
     assert isinstance(config.parse(XPCS), xpcs_job.Job)
+    assert isinstance(config.parse(SAS), sas_job.Job)
     assert isinstance(config.parse(THEIRS), HomodyneJob)
     with pytest.raises(ConfigError, match=r"'xpsc' is not known; .*mean 'xpcs'"):
         config.parse("technique: xpsc\ndata: {path: a}")
@@ -82,8 +84,9 @@ def test_templates_are_known_by_technique_and_mode():
     same = config.template("xpcs", "laminar_flow")
     assert same == config.template("xpcs")
     assert config.parse(config.template("xpcs", "static")).model_name == "static"
-    with pytest.raises(ConfigError, match="'sas' is not known"):
-        config.template("sas")
+    assert config.parse(config.template("sas")).model_name == "ellipsoid@hayter_msa"
+    with pytest.raises(ConfigError, match="'cbed' is not known"):
+        config.template("cbed")
     with pytest.raises(ConfigError, match=r"mode: 'statik' is not .*mean 'static'"):
         config.template("xpcs", "statik")
     with pytest.raises(ConfigError, match="mode: 'static' is not known"):
@@ -91,13 +94,22 @@ def test_templates_are_known_by_technique_and_mode():
     assert config.need_technique("xpcs") == "xpcs"
 
 
-@pytest.mark.parametrize("mode", ["static", "laminar_flow"])
-def test_templates_are_short(mode):
+def test_examples_of_the_package_have_paths_of_their_own():
+    job = config.parse(SAS.replace("a.dat", "example:latex_smeared.xml"))
+    assert job.resolve(job.data_path).is_file()
+    with pytest.raises(ConfigError, match=r"'latx.xml' is not .*'latex_smeared.xml'"):
+        job.resolve("example:latx.xml")
+
+
+@pytest.mark.parametrize(
+    ("technique", "mode"), [("xpcs", "static"), ("xpcs", "laminar_flow"), ("sas", None)]
+)
+def test_templates_are_short(technique, mode):
     def count(section):
         below = (v for v in section.values() if isinstance(v, dict))
         return len(section) + sum(map(count, below))
 
-    raw = yaml.safe_load(config.template("xpcs", mode))
+    raw = yaml.safe_load(config.template(technique, mode))
     del raw["parameters"]  # an example, whose keys are the user's
     assert count(raw) <= 40
 
