@@ -17,6 +17,9 @@ from .qens import (
     plot_posteriors,
     plot_sqw_map,
 )
+from .sas import is_small_angle, plot_sas_fit
+from .sas_parts import plot_sas_parts, plot_sas_sizes
+from .sas_patterns import plot_sas_pattern
 from .style import PathLike
 from .xpcs import plot_age_cuts, plot_c2_fit, plot_c2_maps
 from .xpcs_parameters import is_two_time, plot_angles, plot_rates
@@ -37,6 +40,10 @@ __all__ = [
     "plot_per_q_fits",
     "plot_posteriors",
     "plot_rates",
+    "plot_sas_fit",
+    "plot_sas_parts",
+    "plot_sas_pattern",
+    "plot_sas_sizes",
     "plot_sqw_map",
     "result",
     "trace",
@@ -50,6 +57,12 @@ _TWO_TIME = {
     "rates": plot_rates,
     "angles": plot_angles,
 }
+_SMALL_ANGLE = {
+    "fit": plot_sas_fit,
+    "parts": plot_sas_parts,
+    "sizes": plot_sas_sizes,
+    "pattern": plot_sas_pattern,
+}
 
 
 def result(
@@ -57,18 +70,28 @@ def result(
 ) -> Any:
     """Figure of a result: `fit`, `corner` of a posterior sample, `batch` of many fits.
 
-    A fit of two-time data is drawn by `plot_c2_fit`. Of these fits and posteriors
-    `view` draws "fit", "maps", "cuts", "rates" or "angles", see the functions
-    `plot_c2_fit`, `plot_c2_maps`, `plot_age_cuts`, `plot_rates` and `plot_angles`.
+    `view` chooses another one, of fits and of posteriors. Two-time data have "fit",
+    "maps", "cuts", "rates" and "angles", see `plot_c2_fit`, `plot_c2_maps`,
+    `plot_age_cuts`, `plot_rates` and `plot_angles`; small-angle data "fit", "parts",
+    "sizes" and "pattern", see `plot_sas_fit`, `plot_sas_parts`, `plot_sas_sizes` and
+    `plot_sas_pattern`. A fit of such data is drawn by their "fit".
     """
     if res.kind == "batch":
         return batch(res, path=path, **kwargs)
-    two_time = is_two_time(res)
+    views = _views(res)
     if view is not None:
-        if not two_time or view not in _TWO_TIME:
-            known = sorted(_TWO_TIME) if two_time else []
-            raise ModelError(f"view is {view!r}; this result has {known}")
-        return _TWO_TIME[view](res, path=path, **kwargs)
+        if view not in views:
+            raise ModelError(f"view is {view!r}; this result has {sorted(views)}")
+        return views[view](res, path=path, **kwargs)
     if res.kind != "fit":
         return corner(res, path=path, **kwargs)
-    return (plot_c2_fit if two_time else fit)(res, path=path, **kwargs)
+    return views.get("fit", fit)(res, path=path, **kwargs)
+
+
+def _views(res: Any) -> dict[str, Any]:
+    """The figures that the technique of a result has."""
+    if is_two_time(res):
+        return _TWO_TIME
+    if res.data and all(is_small_angle(d) for d in res.data):
+        return _SMALL_ANGLE
+    return {}
