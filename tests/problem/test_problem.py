@@ -263,7 +263,8 @@ def test_predictions_and_amplitudes():
 
 def test_the_border_is_the_weighted_product_of_columns_and_tangents():
     problem, x = cases.problem(cases.POSITIVE), jnp.asarray(X)
-    _, solution, n, groups = eqx.filter_jit(problem.end)(x)
+    _, (end,) = eqx.filter_jit(problem.end)(x)
+    solution, n, groups = end.solution, end.n, end.chi2
     a = solution.per_group(problem.linear)
     tangents = jax.jacfwd(
         lambda x: jnp.einsum("gnk,gk->gn", cases.design(x, problem.data), a)
