@@ -3,8 +3,8 @@
 They take a fit, a posterior sample, or a `Dataset` of `js.sas.load`. Joint results
 have a curve per data set, and a strip of residuals each.
 
-Axes are logarithmic. A point that is not positive cannot be drawn there: an arrow at
-I + 2σ stands for it, and its residual is in the strip below.
+Axes are logarithmic. A point near or below 0 cannot be drawn there: an arrow at I + 2σ
+stands for it, and its residual is in the strip below.
 
 Units: q in 1/Å, I as the data's, usually 1/cm.
 """
@@ -127,7 +127,8 @@ def plot_sas_fit(
     fitted = any(c.fit is not None for c in drawn)
     strips = (len(drawn) if len(drawn) <= MOST_STRIPS else 1) if fitted else 0
     with style.context():
-        fig = style.figure(6.4, 4.4 + 0.75 * max(strips, 0) + 0.1)
+        wide = 6.4 if len(drawn) <= MOST_STRIPS else 8.2
+        fig = style.figure(wide, 4.5 + 0.75 * strips)
         ratios = [4.0] + [0.85] * strips
         axes = fig.subplots(
             1 + strips, 1, sharex=True, squeeze=False, height_ratios=ratios
@@ -225,7 +226,11 @@ def _curves(ax: Any, drawn: Sequence[Curve], offset: float) -> None:
         ax.set_ylim(low, max(2 * high, 10 * low))
     handles, labels = ax.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda i: hasattr(handles[i], "get_xydata"))
-    ax.legend([handles[i] for i in order], [labels[i] for i in order], loc="best")
+    shown = [handles[i] for i in order], [labels[i] for i in order]
+    if len(drawn) > MOST_STRIPS:  # more than fits between the curves
+        ax.figure.legend(*shown, loc="outside right upper")
+    else:
+        ax.legend(*shown, loc="best")
 
 
 def _one(ax: Any, k: int, of: int, c: Curve, factor: float) -> tuple[float, float]:
@@ -267,7 +272,7 @@ def _one(ax: Any, k: int, of: int, c: Curve, factor: float) -> tuple[float, floa
             ms=6,
             color=colour,
             alpha=0.7,
-            label=f"I + 2σ of {np.sum(~up)} points near or below 0",
+            label=f"I + 2σ of {np.sum(~up)} points near or below 0" if alone else None,
             zorder=1,
         )
     if c.band is not None:
