@@ -1,28 +1,29 @@
 """A fit and a posterior of one problem, written as they are made, and the report."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from .. import infer
 from ..config import Fit, Sample
 from ..errors import SamplingError
 from ..infer import FitResult, SampleResult
 from ..infer.report import columns, number
-from ..problem import Problem
+from ..problem import JointProblem, Problem
 from .output import Folder, Watch
 
 RULE = "-" * 72
 Derived = dict[str, tuple[Callable[[dict[str, Any]], Any], str]]
+AnyProblem: TypeAlias = Problem | JointProblem
 
 
 def analyse(
-    problem: Problem,
+    problem: AnyProblem,
     fit: Fit | None,
     sample: Sample | None,
     folder: Folder,
     watch: Watch,
     *,
-    posterior: Problem | None = None,
+    posterior: AnyProblem | None = None,
     scale_covariance: bool | None = None,
     shards: int | None = None,
 ) -> tuple[FitResult | None, SampleResult | None]:
@@ -43,10 +44,11 @@ def analyse(
     derived = derivable(problem)
     best = post = None
     if fit is not None:
-        watch.say(f"fitting {problem.model.name}: {_fit_text(fit)}")
+        watch.say(f"fitting {problem.name}: {_fit_text(fit)}")
         best = fitted(problem, fit, watch, scale_covariance)
         best.save(folder / "fit.h5")
-        draw("result", best, folder, "fit.png")
+        kind, options = fit_figure(best)
+        draw(kind, best, folder, "fit.png", **options)
     if sample is not None and not watch.stopped:
         watch.say(f"sampling: {_sample_text(sample, shards)}")
         wanted = problem if posterior is None else posterior
@@ -69,14 +71,17 @@ def analyse(
 
 def fit_figure(result: FitResult | SampleResult) -> tuple[str, dict[str, Any]]:
     """Function of `jaxscatter.plot` that draws data and fit, and its options."""
+    from ..plot.sas import is_small_angle
+
     two_time = any(
         d.get("metadata", {}).get("technique") == "xpcs" for d in result.data
     )
-    return ("result", {"view": "fit"}) if two_time else ("fit", {})
+    small_angle = bool(result.data) and all(is_small_angle(d) for d in result.data)
+    return ("result", {"view": "fit"}) if two_time or small_angle else ("fit", {})
 
 
 def fitted(
-    problem: Problem, fit: Fit, watch: Watch, scale_covariance: bool | None = None
+    problem: AnyProblem, fit: Fit, watch: Watch, scale_covariance: bool | None = None
 ) -> FitResult:
     """The fit that was asked for, with what the field derives from it."""
     how: dict[str, Any] = {
@@ -95,7 +100,7 @@ def fitted(
 
 
 def _sampled(
-    problem: Problem,
+    problem: AnyProblem,
     sample: Sample,
     best: FitResult | None,
     shards: int | None,
@@ -121,7 +126,7 @@ def _sample_text(sample: Sample, shards: int | None = None) -> str:
     )
 
 
-def derivable(problem: Problem) -> Derived:
+def derivable(problem: AnyProblem) -> Derived:
     """Functions of the parameters that the field reports beside them."""
     if {"D_t", "D_s"} <= set(problem.parameters.names):
         return {"D_s/D_t": (lambda t: t["D_s"] / t["D_t"], "")}

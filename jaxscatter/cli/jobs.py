@@ -8,7 +8,6 @@ import numpy as np
 
 from .. import config
 from ..infer.report import columns
-from ..problem import Problem
 from . import analysis
 from .output import Folder, Watch, keep_compiled
 
@@ -62,7 +61,7 @@ def validate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _varied(problem: Problem, job: config.AbstractJob) -> list[str]:
+def _varied(problem: analysis.AnyProblem, job: config.AbstractJob) -> list[str]:
     """Amplitudes, and the table of parameters as the job sets them."""
     one, all_of_them = job.groups
     names: list[Any] = [

@@ -11,12 +11,12 @@ import h5py
 import jax
 import numpy as np
 
-from .. import config, infer, qens, xpcs
+from .. import config, infer, qens, sas, xpcs
 from .._version import __version__
 from ..errors import DataError, FormatError
 from ..infer.files import FORMAT
 from ..infer.report import columns
-from ..io import nxspe
+from ..io import Curve, Image, nxspe, read_sas
 from ..io.two_time_look import two_time_contents
 from ..problem import ParameterSet
 from .analysis import fit_figure
@@ -25,8 +25,8 @@ from .output import keep_compiled
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 KNOWN = (
-    "NXSPE files, two-time correlations (HDF5, npz), results (.h5) and job files "
-    "(.yaml, .json)"
+    "NXSPE files, two-time correlations (HDF5, npz), small-angle data (NXcanSAS, "
+    "canSAS XML, NIST and other text), results (.h5) and job files (.yaml, .json)"
 )
 XPCS_MODELS = {
     "static_isotropic": "diffusion, J = D0 t^alpha + D_offset",
@@ -65,6 +65,10 @@ def inspect(options: argparse.Namespace) -> int:
         raise FormatError(
             f"{path}: not HDF5, or damaged: its first bytes are {start!r}"
         )
+    lines = _small_angle(path)
+    if lines is not None:
+        print("\n".join(lines))
+        return 0
     raise FormatError(f"{path}: not recognised; jaxscatter reads {KNOWN}")
 
 
@@ -90,7 +94,7 @@ def _hdf5(path: pathlib.Path) -> list[str]:
         return _result(path)
     if spectra:
         return _spectra(path)
-    lines = _two_time(path)
+    lines = _two_time(path) or _small_angle(path)
     if lines is not None:
         return lines
     return [
@@ -152,6 +156,42 @@ def _two_time(path: pathlib.Path) -> list[str] | None:
     return lines
 
 
+def _small_angle(path: pathlib.Path) -> list[str] | None:
+    """What a file of curves or images holds, None where it is no such file."""
+    try:
+        found = read_sas(path)
+    except FormatError:
+        return None
+    first = found[0].metadata.get("format", "text")
+    lines = [f"{path}: small-angle data ({first}), read by jaxscatter.sas.load"]
+    for i, d in enumerate(found):
+        lines += _of_one(i, d)
+    if len(found) > 1:
+        lines.append("choose one with entry=")
+    return lines
+
+
+def _of_one(i: int, d: Curve | Image) -> list[str]:
+    """Title, range and columns of one data set."""
+    title = ", ".join(t for t in (d.name, d.title, d.run) if t)
+    errors = "no errors" if d.sigma is None else "errors"
+    if isinstance(d, Image):
+        shape = " x ".join(map(str, d.intensity.shape))
+        q = np.hypot(d.qx, d.qy)
+        what, smeared = f"image of {shape} pixels", d.dqx is not None
+        kind = "resolution dqx, dqy" if smeared else "no resolution"
+    else:
+        q, what = d.q, f"{d.q.size} points"
+        kind = "resolution dQ of a pinhole" if d.dq is not None else "no resolution"
+        kind = "resolution of a slit" if d.q_length is not None else kind
+    q = q[np.isfinite(q)]
+    span = f"Q {q.min():.4g} to {q.max():.4g} 1/Å" if q.size else "no Q"
+    return [
+        f"entry {i}  {title}".rstrip(),
+        f"         {what}, {span}, I in {d.intensity_unit}, {errors}, {kind}",
+    ]
+
+
 def models(options: argparse.Namespace) -> int:
     """Print the models of a technique with their parameter tables."""
     if options.technique is not None:
@@ -166,7 +206,33 @@ def models(options: argparse.Namespace) -> int:
         for name, table in xpcs.models().items():
             note = "contrast and offset: one each per angle (scaling)"
             _print_model("xpcs", name, XPCS_MODELS[name], table, note)
+    if options.technique in (None, "sas"):
+        _print_sas()
     return 0
+
+
+def _print_sas() -> None:
+    """Models of small-angle scattering; limits, since bounds are the user's."""
+    for name, table in sas.models().items():
+        model = sas.load_model(name)
+        text = (type(model).__doc__ or "").strip().splitlines()[0]
+        print(f"sas  {name}: {text}")
+        rows = [
+            [
+                row["name"],
+                f"{row['default']:.4g}",
+                f"[{row['lo']:.4g}, {row['hi']:.4g}]",
+                row["unit"],
+                row["type"],
+            ]
+            for row in table
+        ]
+        for line in columns(rows, ["parameter", "default", "limits", "unit", "type"]):
+            print(f"      {line}")
+        modes = getattr(model, "modes", ())
+        listed = ", ".join(f"{i} {m}" for i, m in enumerate(modes, 1))
+        print(f"      radius_effective_mode: {listed}\n" if listed else "")
+    print("      and scale, background; A@S, A+B and A*B make models of models")
 
 
 def _print_model(

@@ -18,7 +18,9 @@ from ..infer import Event, enable_cache
 FILES = (
     "fit.h5", "posterior.h5", "fit.png", "posterior.png", "trace.png", "hwhm.png",
     "hwhm_table.csv", "report.txt", "cuts.png", "rates.png", "simulated.h5",
-    "measured_fit.h5", "measured_fit.png", "measured_cuts.png",
+    "measured_fit.h5", "measured_fit.png", "measured_cuts.png", "parts.png",
+    "latex_fit.h5", "latex_fit.png", "sizes.png", "fit_nxcansas.h5",
+    "latex_nxcansas.h5",
 )  # fmt: skip
 PAUSE = 10.0
 

@@ -1,4 +1,7 @@
-"""`jaxscatter simulate`: two-time data of a known truth, as a file."""
+"""`jaxscatter simulate`: data of a known truth, as a file.
+
+Two-time correlations here, curves of small-angle scattering in `simulation_sas`.
+"""
 
 import argparse
 import dataclasses
@@ -11,6 +14,7 @@ from ..config import HomodyneJob, Simulation
 from ..config.xpcs_job import Change, Data, Job, Model, angles, extent
 from ..errors import ConfigError
 from ..problem import Dataset
+from . import simulation_sas
 
 DEFAULT = {"q": 0.0054, "dt": 0.1, "n_frames": 200}
 
@@ -24,10 +28,11 @@ def add_options(made: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="FILE",
-        help="file to write: .h5 (APS-U) or .npz; default data.path of the job",
+        help="file to write: .h5 (APS-U) or .npz, of sas NXcanSAS; default data.path "
+        "of the job",
     )
     made.add_argument("--force", action="store_true", help="replace an existing file")
-    made.add_argument("--model", help="laminar_flow or static")
+    made.add_argument("--model", help="laminar_flow, static or one of sas, as sphere")
     made.add_argument(
         "--set",
         action="append",
@@ -42,7 +47,11 @@ def add_options(made: argparse.ArgumentParser) -> None:
     made.add_argument("--phi", type=_numbers, help='degrees, as "0,45,90"')
     made.add_argument("--contrast", type=_numbers, help="one, or one per angle")
     made.add_argument("--offset", type=_numbers, help="one, or one per angle")
-    made.add_argument("--noise", type=float, help="standard deviation of a point")
+    made.add_argument(
+        "--noise",
+        type=float,
+        help="standard deviation of a point; of sas in units of I",
+    )
     made.add_argument("--seed", type=int, help="of the noise")
     made.add_argument(
         "--self-correlation", type=float, help="height of the peak on the diagonal"
@@ -51,6 +60,9 @@ def add_options(made: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Write the file and say what is in it."""
+    curve = simulation_sas.wanted(options)
+    if curve is not None:
+        return simulation_sas.command(options, curve)
     job = _job(options)
     named = options.output or (job.data.path if options.job else None)
     if named is None:
@@ -109,7 +121,7 @@ def _from_file(path: str) -> Job:
         return _translated(job)
     if not isinstance(job, Job):
         raise ConfigError(
-            f"{path}: technique {job.technique!r}; simulations are of 'xpcs'"
+            f"{path}: technique {job.technique!r}; simulations are of 'xpcs' and 'sas'"
         )
     return job
 

@@ -9,6 +9,7 @@ Units: those of the technique.
 """
 
 from .homodyne_job import HomodyneJob as HomodyneJob
+from .parts import EXAMPLE as EXAMPLE
 from .parts import AbstractJob as AbstractJob
 from .parts import Change as Change
 from .parts import Fit as Fit

@@ -6,7 +6,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from jaxscatter import examples, qens, xpcs
+from jaxscatter import examples, io, qens, sas, xpcs
 
 
 def test_inspect_names_reader_and_contents_of_a_spectrum(cli, measured):
@@ -66,6 +66,24 @@ def test_inspect_names_layout_and_table_of_two_time_files(cli, tmp_path):
     assert "layout plain" in out
     assert "matrices 6 of 6 frames" in out
     assert "phi      3 from 0 to 60 degrees" in out
+
+
+def test_inspect_tells_the_curves_of_small_angle_files(cli, tmp_path):
+    code, out, err = cli("inspect", examples.sas_latex().path)
+    assert (code, err) == (0, "")
+    for said in (
+        "small-angle data (cansas-xml), read by jaxscatter.sas.load", "latex_usans",
+        "301 points, Q 0.003797 to 0.401 1/Å, I in 1/cm, errors, resolution dQ",
+        "resolution of a slit", "choose one with entry=",
+    ):  # fmt: skip
+        assert said in out, said
+    qx, qy = np.meshgrid(np.linspace(-0.1, 0.1, 4), np.linspace(-0.1, 0.1, 3))
+    io.write_nxcansas(tmp_path / "a.h5", io.Image(qx, qy, 1 + qx))
+    assert "image of 3 x 4 pixels" in cli("inspect", tmp_path / "a.h5")[1]
+    rows = [f"{0.01 * i:g} {1 / i:g}" for i in range(1, 9)]
+    (tmp_path / "b.dat").write_text("\n".join(rows))
+    out = cli("inspect", tmp_path / "b.dat")[1]
+    assert "8 points, Q 0.01 to 0.08 1/Å" in out and "no errors" in out
 
 
 def test_inspect_refuses_an_npz_of_another_kind(refused, tmp_path):
@@ -151,7 +169,8 @@ def test_models_prints_every_parameter_with_unit_and_bounds(cli):
     code, out, err = cli("models", "qens")
     assert (code, err) == (0, "")
     both = cli("models")[1]
-    assert both == out + cli("models", "xpcs")[1]
+    small_angle = cli("models", "sas")[1]
+    assert both == out + cli("models", "xpcs")[1] + small_angle
     tables = [("qens", n, t) for n, t in qens.models().items()]
     tables += [("xpcs", n, t) for n, t in xpcs.models().items()]
     for technique, name, table in tables:
@@ -161,6 +180,13 @@ def test_models_prints_every_parameter_with_unit_and_bounds(cli):
             assert p.unit in row
             assert f"[{float(p.lo):.4g}, {float(p.hi):.4g}]" in row
     assert "lmax = 2" in out
+    for name, rows in sas.models().items():
+        part = small_angle.split(f"sas  {name}: ")[1].split("sas  ")[0]
+        for p in rows:
+            row = next(x for x in part.splitlines() if x.split()[:1] == [p["name"]])
+            assert p["unit"] in row
+            assert f"[{p['lo']:.4g}, {p['hi']:.4g}]" in row
+    assert "radius_effective_mode: 1 average curvature" in small_angle
 
 
 def test_info_tells_versions_devices_precision_and_cache(cli):
