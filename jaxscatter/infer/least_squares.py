@@ -236,7 +236,7 @@ def fit(
     more: dict[str, Any] = {"throw": throw, "method": "tr", "checkpoint": checkpoint}
     if checkpoint is not None or not refines(problem):
         return run_trust_region(objective, x0, settings, **more, **common)
-    quiet = common | {"warn": False}
+    quiet: dict[str, Any] = common | {"warn": False}
     result = run_trust_region(objective, x0, settings, **more, **quiet)
     for _ in range(ROUNDS):
         finer = refined(problem, jnp.asarray(result.x))

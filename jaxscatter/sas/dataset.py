@@ -25,7 +25,7 @@ def load(
     path: str | os.PathLike,
     *,
     entry: int | str | None = None,
-    q_range: tuple[float, float] | None = None,
+    q_range: tuple[Any, Any] | None = None,
     weights: str = "dI",
     resolution: bool = True,
 ) -> Dataset:
@@ -55,7 +55,7 @@ def load(
 
 def from_curve(
     data: Curve | Image,
-    q_range: tuple[float, float] | None = None,
+    q_range: tuple[Any, Any] | None = None,
     weights: str = "dI",
     resolution: bool = True,
 ) -> Dataset:
@@ -94,7 +94,7 @@ def from_arrays(
     dq: Numbers | None = None,
     q_length: Numbers | None = None,
     q_width: Numbers | None = None,
-    q_range: tuple[float, float] | None = None,
+    q_range: tuple[Any, Any] | None = None,
     weights: str = "dI",
     mask: Numbers | None = None,
     unit: str = "1/cm",
@@ -166,7 +166,7 @@ def from_arrays(
     )
 
 
-def _inside(q: np.ndarray, q_range: tuple[float, float] | None) -> np.ndarray:
+def _inside(q: np.ndarray, q_range: tuple[Any, Any] | None) -> np.ndarray:
     if q_range is None:
         return np.ones(q.shape, bool)
     lo, hi = (float(v) for v in q_range)
@@ -215,7 +215,7 @@ def _resolution(q: np.ndarray, arrays: dict[str, Any]) -> smearing.Resolution | 
 
 def _from_image(
     data: Image,
-    q_range: tuple[float, float] | None,
+    q_range: tuple[Any, Any] | None,
     weights: str,
     resolution: bool,
 ) -> Dataset:

@@ -29,7 +29,7 @@ def problem(
     model: Any,
     *,
     free: Sequence[str] | None = None,
-    bounds: Mapping[str, tuple[float, float]] | None = None,
+    bounds: Mapping[str, tuple[Any, Any]] | None = None,
     priors: Mapping[str, Any] | None = None,
     ties: Mapping[str, Any] | None = None,
     likelihood: Gaussian | None = None,
@@ -180,7 +180,7 @@ def _parameter(
     row: Quantity,
     value: Any,
     free: bool,
-    bounds: tuple[float, float] | None,
+    bounds: tuple[Any, Any] | None,
     given: Any,
     tie: Any,
 ) -> Parameter:

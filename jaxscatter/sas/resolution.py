@@ -123,11 +123,11 @@ def pinhole_plane(
 
 def _checked(q: Numbers) -> np.ndarray:
     q = np.asarray(q, float)
-    if q.ndim != 1 or q.size < 2:
-        raise DataError(f"q has shape {q.shape}; smearing needs at least two points")
-    if np.any(np.diff(q) <= 0) or q[0] <= 0:
+    if q.ndim != 1 or np.unique(q).size < 2:
+        raise DataError(f"q has shape {q.shape}; smearing needs at least two values")
+    if np.any(np.diff(q) < 0) or q[0] <= 0:
         raise DataError(
-            "q must ascend and be positive to be smeared; sort the points first"
+            "q must not descend and be positive to be smeared; sort the points first"
         )
     return q
 
@@ -156,7 +156,7 @@ def pinhole(q: Numbers, dq: Numbers) -> Resolution:
     """Gaussian smearing of standard deviation `dq` at every point.
 
     Args:
-        q: (n,) ascending, 1/Å.
+        q: (n,) ascending, 1/Å; values may repeat.
         dq: (n,) standard deviations in 1/Å.
 
     Raises:
@@ -168,7 +168,7 @@ def pinhole(q: Numbers, dq: Numbers) -> Resolution:
         raise DataError("dq holds negative values or some that are not finite")
     dq = np.maximum(dq, _NARROWEST)
     lo, hi = float(np.min(q - BELOW * dq)), float(np.max(q + ABOVE * dq))
-    at = _extended_linearly(q, lo, hi)
+    at = _extended_linearly(np.unique(q), lo, hi)
     at = at[np.abs(at) >= _LOWEST * q[0]]
     edges = _edges(at)
     cumulative = erf((edges[None, :] - q[:, None]) / (np.sqrt(2.0) * dq[:, None]))
@@ -187,7 +187,7 @@ def slit(q: Numbers, q_length: Numbers, q_width: Numbers = 0.0) -> Resolution:
     report (dQl).
 
     Args:
-        q: (n,) ascending, 1/Å.
+        q: (n,) ascending, 1/Å; values may repeat.
         q_length: long side in 1/Å, one number or (n,).
         q_width: half of the short side in 1/Å, one number or (n,).
 
@@ -205,7 +205,7 @@ def slit(q: Numbers, q_length: Numbers, q_width: Numbers = 0.0) -> Resolution:
         raise NotImplementedError("a slit with a width but no length")
     lo = float(np.min(q - width))
     hi = float(np.max(np.hypot(q + width, length)))
-    at = _extended_geometrically(q, lo, hi)
+    at = _extended_geometrically(np.unique(q), lo, hi)
     at = at[np.abs(at) >= _LOWEST * q[0] * (1 - 1e-9)]
     edges = np.maximum(_edges(at), 0.0)
     rows = []

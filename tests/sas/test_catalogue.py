@@ -30,13 +30,37 @@ WITH_AMPLITUDES = by_model(stored("amplitudes.json"))
 
 # relative; all others hold 1e-6 (two Gauss rules agree no better) or are closed forms
 TOLERANCE = {"pearl_necklace": 1e-4}
+# The peer's volume counts the axis ratio twice.
+FACTOR = {"flexible_cylinder_elliptical": lambda pars: pars.get("axis_ratio", 1.5)}
+# The peer's outer section is no ellipse in its averages, but is in its oriented
+# patterns, which tests/sas/test_bicelles.py compares.
+NOT_COMPARED = ("core_shell_bicelle_elliptical",)
+DAILY = (
+    "sphere",
+    "core_multi_shell",
+    "cylinder",
+    "ellipsoid",
+    "parallelepiped",
+    "barbell",
+    "lamellar",
+    "guinier_porod",
+    "fractal",
+    "hardsphere",
+    "hayter_msa",
+)
+"""Models whose derivatives are checked by default; the others with the slow tests."""
 
 
-@pytest.mark.parametrize("name", [m for m in MODELS if MONO[m]])
+@pytest.mark.parametrize(
+    "name", [m for m in MODELS if MONO[m] and m not in NOT_COMPARED]
+)
 def test_intensities_are_those_of_the_peer(name):
     for case in MONO[name]:
         got = intensity(name, case["q"], **case["pars"])
-        rtol = TOLERANCE.get(name, 1e-6)
+        rtol, pars = TOLERANCE.get(name, 1e-6), case["pars"]
+        if name in FACTOR:
+            flat = pars.get("background", 0.001)
+            got = (got - flat) * FACTOR[name](pars) + flat
         np.testing.assert_allclose(got, case["Iq"], rtol=rtol, err_msg=case["id"])
 
 
@@ -49,14 +73,14 @@ def test_amplitudes_volumes_and_effective_radii_are_those_of_the_peer(name):
         np.testing.assert_allclose(got.shell_volume, case["shell_volume"], rtol=1e-9)
         ratio = got.form_volume / got.shell_volume
         np.testing.assert_allclose(ratio, case["volume_ratio"], rtol=1e-9)
-        if case["F1"] is not None:
+        if case["F1"] is not None and name not in NOT_COMPARED:
             largest = np.max(np.abs(case["F1"]))
             # the sign of F is a convention; its square and its products are not
             sign = np.sign(np.asarray(got.f1)[0] * case["F1"][0])
             np.testing.assert_allclose(
                 sign * got.f1, case["F1"], rtol=0, atol=1e-6 * largest
             )
-        if case["F2"] is not None:
+        if case["F2"] is not None and name not in NOT_COMPARED:
             np.testing.assert_allclose(got.f2, case["F2"], rtol=1e-6)
         for k, wanted in enumerate(case["radius_effective_by_mode"], 1):
             mode = amplitudes(name, q[:1], radius_effective_mode=k, **pars)
@@ -78,7 +102,13 @@ def free_values(name):
     return out
 
 
-@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in DAILY else pytest.param(name, marks=pytest.mark.slow)
+        for name in MODELS
+    ],
+)
 def test_derivatives_equal_differences_and_are_finite_at_small_q(name):
     values = free_values(name)
     names = list(values)
