@@ -157,8 +157,9 @@ def effective(draws):
 
 def sds_problem():
     """The measured SDS micelles, as the demo fits them."""
+    micelles = js.examples.sas_sds()
     return js.sas.problem(
-        js.examples.sas_sds(),
+        js.sas.load(micelles.path),
         "ellipsoid@hayter_msa",
         free=[
             "charge",
@@ -177,11 +178,8 @@ def sds_problem():
         radius_equatorial=22.0,
         charge=12.0,
         volfraction=0.019,
-        sld=0.337,
-        sld_solvent=6.393,
-        temperature=298.0,
-        dielectconst=77.94,
         structure_factor_mode=1,
+        **micelles.known,
     )
 
 

@@ -107,3 +107,15 @@ def test_the_lines_of_the_readme_on_xpcs_run(tmp_path, monkeypatch):
     exec(block.group(1), space)
     assert space["best"].success
     assert (tmp_path / "c2.png").exists() and (tmp_path / "rates.png").exists()
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_readme_on_sas_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    block = re.search(r"```python\n(micelles = .*?)```", README.read_text(), re.S)
+    assert block is not None
+    space = {"js": jaxscatter}
+    exec(block.group(1), space)
+    assert space["best"].success
+    assert space["best"].statistics["chi2"] < 180.5
+    assert (tmp_path / "micelles.png").exists()
