@@ -3,6 +3,11 @@
 import pathlib
 import re
 import shutil
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import _model_pages
 
 import jaxscatter
 
@@ -16,13 +21,16 @@ for notebook in (ROOT / "notebooks").glob("*.ipynb"):
     if not target.exists() or target.read_bytes() != notebook.read_bytes():
         shutil.copyfile(notebook, target)
 
+# Tables and figures of the SAS models are made from the code, not typed.
+_model_pages.write(pathlib.Path(__file__).resolve().parent / "_generated")
+
 project = "jaxscatter"
 author = "The jaxscatter developers"
 copyright = author
 version = release = jaxscatter.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["_build", "jupyter_execute", "**.ipynb_checkpoints"]
+exclude_patterns = ["_build", "_generated", "jupyter_execute", "**.ipynb_checkpoints"]
 
 myst_enable_extensions = ["dollarmath", "colon_fence", "deflist"]
 myst_heading_anchors = 3
