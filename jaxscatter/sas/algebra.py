@@ -315,15 +315,10 @@ def parts(
         if f"{prefix}structure_factor_mode" in named
         else 0
     )
-    interaction = model.interaction
     phi = own["volfraction"]
 
     def at(radius: Any, ratio: Any) -> Float[Array, " n"]:
-        given = {
-            row.name: own[model.renamed[row.name]] for row in interaction.quantities
-        }
-        given |= {"radius_effective": radius, "volfraction": phi * ratio}
-        return interaction.structure(q, interaction.namespace(given))
+        return _structure(model, own, q, radius, phi * ratio)
 
     rule = dict(settings.rules)[prefix]
     weigh = None
@@ -355,6 +350,16 @@ def parts(
     return Parts(m, s, radius, factor * scattered / m.shell_volume, factor)
 
 
+def _structure(
+    model: Product, own: Mapping[str, Any], q: Array, radius: Any, phi: Any
+) -> Float[Array, " n"]:
+    """S(q) at an effective radius in Å and a volume fraction."""
+    rest = model.interaction.quantities[2:]
+    given = {row.name: own[model.renamed[row.name]] for row in rest}
+    given |= {"radius_effective": radius, "volfraction": phi}
+    return model.interaction.structure(q, model.interaction.namespace(given))
+
+
 def _own_structure(
     model: Product, own: Mapping[str, Any], spread: Mapping[str, Distribution]
 ) -> average.Weigh:
@@ -362,12 +367,7 @@ def _own_structure(
     one = average.volume_ratio(model.form, own, spread)
 
     def weigh(q: Float[Array, " n"], radius: Any) -> Float[Array, " n"]:
-        given = {
-            row.name: own[model.renamed[row.name]]
-            for row in model.interaction.quantities
-        }
-        given |= {"radius_effective": radius, "volfraction": own["volfraction"] * one}
-        return model.interaction.structure(q, model.interaction.namespace(given))
+        return _structure(model, own, q, radius, own["volfraction"] * one)
 
     return weigh
 

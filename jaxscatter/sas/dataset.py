@@ -228,13 +228,15 @@ def _from_image(
     intensity = data.intensity.ravel()
     sigma = None if data.sigma is None else data.sigma.ravel()
     coords: dict[str, Any] = {"qx": qx, "qy": qy}
-    smeared = resolution and data.dqx is not None and np.any(data.dqx > 0)
+    smeared = False
+    if resolution and data.dqx is not None and data.dqy is not None:
+        smeared = bool(np.any(data.dqx > 0) or np.any(data.dqy > 0))
     if smeared:
-        widths = (
-            np.where(keep & np.isfinite(w.ravel()), w.ravel(), 0.0)
+        dqx, dqy = (
+            np.where(keep & np.isfinite(np.ravel(w)), np.ravel(w), 0.0)
             for w in (data.dqx, data.dqy)
         )
-        smear = smearing.pinhole_plane(qx, qy, *widths, axes=data.dq_axes)
+        smear = smearing.pinhole_plane(qx, qy, dqx, dqy, axes=data.dq_axes)
         coords |= {
             "qx_calc": smear.qx_calc,
             "qy_calc": smear.qy_calc,

@@ -74,7 +74,7 @@ def problem(
     ties = dict(ties or {})
     wide = _with_widths(parameters, [*bounds, *priors, *(free or ())])
     component, values, settings = arguments.read(model, wide, two_dimensional=image)
-    rows = _rows(component, values, image)
+    rows = _rows(component, values, image, dict(settings.options))
     chosen = _chosen(component, rows, free, [*bounds, *priors], ties)
     for name in (*chosen, *bounds, *priors, *ties):
         if name not in rows:
@@ -129,13 +129,18 @@ def _with_widths(parameters: dict[str, Any], named: list[str]) -> dict[str, Any]
 
 
 def _rows(
-    component: Component, values: Mapping[str, Any], image: bool
+    component: Component,
+    values: Mapping[str, Any],
+    image: bool,
+    options: Mapping[str, int],
 ) -> dict[str, Quantity]:
     """Table of everything that can vary, widths included."""
     out = {}
     for row in arguments.table(component):
         if row.kind == "orientation" and not image:
             continue
+        if row.name.endswith("radius_effective") and options.get(f"{row.name}_mode"):
+            continue  # S is evaluated at the particles' own
         out[row.name] = row
         width = f"{row.name}_pd"
         if width in values:
