@@ -69,7 +69,7 @@ def analyse(
     return best, post
 
 
-def fit_figure(result: FitResult | SampleResult) -> tuple[str, dict[str, Any]]:
+def fit_figure(result: Any) -> tuple[str, dict[str, Any]]:
     """Function of `jaxscatter.plot` that draws data and fit, and its options."""
     from ..plot.sas import is_small_angle
 

@@ -28,7 +28,7 @@ def command(options: argparse.Namespace) -> int:
     made = {
         "qens": (run, Fit(starts=32, seed=seed), 300),
         "xpcs": (demo_xpcs.run, Fit("tr", seed=seed), 200),
-        "sas": (demo_sas.run, Fit("tr", seed=seed), 200),
+        "sas": (demo_sas.run, Fit("tr", seed=seed), 400),
     }
     show, fit, draws = made[name]
     sample = Sample(warmup=draws, draws=draws, seed=seed)

@@ -263,9 +263,11 @@ def plot(options: argparse.Namespace) -> int:
     folder = pathlib.Path(options.output) if options.output else path.parent
     if folder.exists() and not folder.is_dir():
         raise NotADirectoryError(f"{folder}: is a file; expected a folder")
-    kinds: dict[str, tuple[str, dict[str, Any]]] = {"": fit_figure(result)}
-    if result.kind == "sample":
-        fit = kinds[""]
+    kinds: dict[str, tuple[str, dict[str, Any]]] = {"": ("result", {})}
+    if result.kind == "fit":
+        kinds = {"": fit_figure(result)}
+    elif result.kind == "sample":
+        fit = fit_figure(result)
         kinds = {"": ("corner", {}), "_trace": ("trace", {}), "_fit": fit}
     for tag, (kind, how) in kinds.items():
         target = folder / f"{path.stem}{tag}.png"

@@ -26,6 +26,50 @@ def test_template_is_a_job_file_of_at_most_forty_keys(cli):
     assert config.parse(out).technique == "qens"
 
 
+def test_the_template_of_sas_is_valid_as_it_is(cli, tmp_path):
+    job = tmp_path / "job.yaml"
+    job.write_text(cli("template", "sas")[1])
+    code, out, err = cli("validate", job)
+    assert (code, err) == (0, "")
+    for said in (
+        "137 of 137 points from 0.009 to 0.281 1/Å", "ellipsoid@hayter_msa",
+        "shape (per curve), background (per curve)", "charge", "valid",
+    ):  # fmt: skip
+        assert said in out
+
+
+def test_several_curves_are_run_as_one_job(cli, tmp_path):
+    """Two curves of one sphere: one radius, near the truth within its errors."""
+    for i in range(2):
+        made = ("--model", "sphere", "--set", "radius=40", "--noise", 0.03)
+        code, *_ = cli("simulate", *made, "--seed", i, "-o", tmp_path / f"{i}.h5")
+        assert code == 0
+    job = tmp_path / "job.yaml"
+    job.write_text(
+        """
+technique: sas
+datasets: {a: {path: 0.h5}, b: {path: 1.h5, q_range: [0.01, 0.4]}}
+model: {name: sphere}
+shared: [radius]
+parameters: {radius: 42}
+output: out
+"""
+    )
+    code, _, err = cli("run", job)
+    assert code == 0, err
+    folder = tmp_path / "out"
+    assert {p.name for p in folder.iterdir()} == {
+        "fit.h5", "fit.png", "fit_nxcansas.h5", "report.txt",
+    }  # fmt: skip
+    best = jaxscatter.load_result(folder / "fit.h5")
+    assert abs(best["radius"] - 40) < 4 * best.error("radius")
+    assert best.provenance["model"].count("sphere") == 2
+    assert "shared   radius" in (folder / "report.txt").read_text("utf-8")
+    code, _, err = cli("plot", folder / "fit.h5", "-o", tmp_path / "again")
+    assert (code, err) == (0, "")
+    assert (tmp_path / "again" / "fit.png").is_file()
+
+
 def test_template_validates_on_the_packaged_data(cli, tmp_path):
     example = jaxscatter.examples.qens_benzene()
     shutil.copy(example.sample, tmp_path / "sample.nxspe")
