@@ -111,7 +111,7 @@ class _Name:
     parts: tuple[Any, ...]
 
 
-def load_model(model: Any, **controls: float) -> Component:
+def load_model(model: Any, **controls: float | int) -> Component:
     """A model from its name, or a model with other control parameters.
 
     Args:

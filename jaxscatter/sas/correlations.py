@@ -36,6 +36,7 @@ class BroadPeak(AbstractIntensity):
     """
 
     name = "broad_peak"
+    reference = "empirical function"
     category = "shape-independent"
     table = (
         number("porod_scale", 1e-5, doc="A of the power law"),
@@ -102,6 +103,7 @@ class TwoLorentzian(AbstractIntensity):
     """
 
     name = "two_lorentzian"
+    reference = "empirical function"
     category = "shape-independent"
     table = (
         number("lorentz_scale_1", 10.0, doc="A of the first"),
@@ -207,6 +209,7 @@ class PeakLorentz(AbstractIntensity):
     """Lorentzian peak in q, of height 1."""
 
     name = "peak_lorentz"
+    reference = "empirical function"
     category = "shape-independent"
     table = (
         number("peak_pos", 0.05, "1/Å", doc="q₀ of the peak"),
@@ -225,6 +228,7 @@ class GaussianPeak(AbstractIntensity):
     """Gaussian peak in q, of height 1."""
 
     name = "gaussian_peak"
+    reference = "empirical function"
     category = "shape-independent"
     table = (
         number("peak_pos", 0.05, "1/Å", doc="q₀ of the peak"),

@@ -49,8 +49,7 @@ def load(
             f"{os.fspath(path)} holds {len(read)} data sets: {named}; choose one with "
             "entry="
         )
-    (only,) = read
-    return from_curve(only, q_range, weights, resolution)
+    return from_curve(next(iter(read)), q_range, weights, resolution)
 
 
 def from_curve(
@@ -233,8 +232,8 @@ def _from_image(
         smeared = bool(np.any(data.dqx > 0) or np.any(data.dqy > 0))
     if smeared:
         dqx, dqy = (
-            np.where(keep & np.isfinite(np.ravel(w)), np.ravel(w), 0.0)
-            for w in (data.dqx, data.dqy)
+            np.where(keep & np.isfinite(w), w, 0.0)
+            for w in (np.asarray(data.dqx).ravel(), np.asarray(data.dqy).ravel())
         )
         smear = smearing.pinhole_plane(qx, qy, dqx, dqy, axes=data.dq_axes)
         coords |= {

@@ -64,6 +64,7 @@ class PowerLaw(AbstractIntensity):
     """q^-power."""
 
     name = "power_law"
+    reference = "empirical function"
     category = "shape-independent"
     table = (number("power", 4.0, doc="exponent"),)
     zero_q = False
@@ -155,6 +156,7 @@ class TwoPowerLaw(AbstractIntensity):
     """
 
     name = "two_power_law"
+    reference = "empirical function"
     category = "shape-independent"
     table = (
         number("coefficent_1", 1.0, doc="A; spelt as in SasView"),
@@ -179,6 +181,7 @@ class Line(AbstractIntensity):
     """A straight line in q."""
 
     name = "line"
+    reference = "empirical function"
     category = "shape-independent"
     table = (
         number("intercept", 1.0, "1/cm", doc="value at q = 0"),
