@@ -43,7 +43,10 @@ autodoc_preserve_defaults = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
-napoleon_custom_sections = [("Returns", "params_style")]
+napoleon_custom_sections = [
+    ("Returns", "params_style"),
+    ("Class attributes", "params_style"),
+]
 
 html_theme = "furo"
 html_title = f"jaxscatter {release}"
@@ -59,7 +62,22 @@ def _plain(app, what, name, obj, options, lines):
         else:
             glue = "\\ " if i and part[:1].isalpha() else ""  # as in `Event`s
             parts[i] = glue + re.sub(r"([|*\\])", r"\\\1", part)
-    lines[:] = "".join(parts).split("\n")
+    lines[:] = _blocks("".join(parts).split("\n"))
+
+
+def _blocks(lines):
+    """Formulas and code stand apart and indented: they are shown as they are."""
+    out, before, literal = [], "", False
+    for i, line in enumerate(lines):
+        apart = i > 0 and not lines[i - 1].strip()
+        plain = before and not before.startswith(" ") and not before.endswith(":")
+        if line.startswith("    ") and apart and plain:
+            out += ["::", ""]
+            literal = True
+        literal = literal and (line.startswith(" ") or not line.strip())
+        out.append(re.sub(r"\\([|*\\])", r"\1", line) if literal else line)
+        before = line.rstrip() or before
+    return out
 
 
 def setup(app):

@@ -42,6 +42,7 @@ def test_every_public_name_is_on_the_api_page():
         js.problem,
         js.qens,
         js.xpcs,
+        js.sas,
         js.plot,
         js.numerics,
         js.examples,
