@@ -268,6 +268,8 @@ def size_distribution(result: FitResult | SampleResult) -> SizeDistribution:
         return SizeDistribution(radius, np.exp(log_fractions(theta, radius.size)))
     draws = {k: np.asarray(v).reshape(-1) for k, v in result.draws.items()}
     held = {k: np.asarray(v) for k, v in result.held.items()}
+    if "roughness" not in draws | held:
+        held["roughness"] = np.asarray(result._need().parameters["roughness"].value)
     count = len(next(iter(draws.values())))
     theta = {k: jnp.asarray(np.broadcast_to(v, (count,))) for k, v in held.items()}
     theta |= {k: jnp.asarray(v) for k, v in draws.items()}

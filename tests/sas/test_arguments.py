@@ -85,7 +85,7 @@ def test_values_that_cannot_be_are_refused_by_name(given, message):
 
 
 def test_radii_to_be_weighed_need_a_mode():
-    with pytest.raises(ValueError, match="structure_factor_mode 2"):
+    with pytest.raises(ValueError, match="structure_factor_mode=2 needs"):
         intensity(
             "sphere@hardsphere",
             Q,

@@ -85,7 +85,15 @@ def test_fits_end_lower_than_the_peer_where_it_stopped_early(name):
 
 def test_a_wider_search_finds_the_radius_that_was_simulated():
     """The descent from 510 Å ends at 509.5 Å with a reduced chi2 of 143."""
-    problem = problem_of(FITS["sim-100nm-pinhole"]["datasets"][0])
+    data = js.sas.load(DATA / "100nmPinholeSphere.txt", q_range=(0.001, 0.5))
+    problem = js.sas.problem(
+        data,
+        "sphere",
+        sld=1.0,
+        sld_solvent=6.0,
+        bounds={"radius": (420, 580)},
+        radius=510,
+    )
     best = js.multistart(problem, n=64, seed=1, warn=False)
     assert abs(best["radius"] - 500.0) < 1.0
     assert best.statistics["chi2"] < 0.1 * FITS["sim-100nm-pinhole"]["chisq_total"]
