@@ -25,6 +25,8 @@ from .catalogue import control_names, load_model
 from .declaration import AbstractForm, Quantity
 from .dispersion import Distribution
 
+SPELLINGS = {"coefficient_1": "coefficent_1"}
+"""Names that SasView spells in its own way; both are taken."""
 MOST = 10**8
 """Points of distributions and orientations that need no `chunk`."""
 _GRID = ("_pd", "_pd_n", "_pd_nsigma", "_pd_type")
@@ -52,6 +54,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {near[0]!r}?" if near else f"there are {sorted(known)}"
 
 
+def spelt(name: str) -> str:
+    """A parameter's name in SasView's spelling."""
+    for usual, theirs in SPELLINGS.items():
+        if name.endswith(usual):
+            return name.removesuffix(usual) + theirs
+    return name
+
+
 def read(
     model: Any, given: Mapping[str, Any], two_dimensional: bool = False
 ) -> tuple[Component, dict[str, Any], Settings]:
@@ -61,7 +71,7 @@ def read(
         TypeError: an unknown parameter, or one without effect.
         ValueError: a value outside its limits, an unknown option or distribution.
     """
-    wanted = dict(given)
+    wanted = {spelt(name): value for name, value in given.items()}
     controls = {k: wanted.pop(k) for k in control_names(model) if k in wanted}
     model = load_model(model, **controls)
     rows = {row.name: row for row in table(model)}

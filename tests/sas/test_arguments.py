@@ -37,6 +37,14 @@ def test_widths_kinds_and_grids():
     assert settings.distributions == {}
 
 
+def test_the_usual_spelling_is_taken_beside_sasviews():
+    both = [
+        intensity("two_power_law", Q, **{name: 3.0})
+        for name in ("coefficent_1", "coefficient_1")
+    ]
+    np.testing.assert_array_equal(*both)
+
+
 def test_unknown_parameters_are_named_with_the_nearest():
     with pytest.raises(TypeError, match="no parameter 'radus'; did you mean 'radius'"):
         intensity("sphere", Q, radus=3.0)
