@@ -225,7 +225,8 @@ def _curves(ax: Any, drawn: Sequence[Curve], offset: float) -> None:
     if low < math.inf:
         ax.set_ylim(low, max(2 * high, 10 * low))
     handles, labels = ax.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda i: hasattr(handles[i], "get_xydata"))
+    first = [i for i, text in enumerate(labels) if labels.index(text) == i]
+    order = sorted(first, key=lambda i: hasattr(handles[i], "get_xydata"))
     shown = [handles[i] for i in order], [labels[i] for i in order]
     if len(drawn) > MOST_STRIPS:  # more than fits between the curves
         ax.figure.legend(*shown, loc="outside right upper")
@@ -272,7 +273,9 @@ def _one(ax: Any, k: int, of: int, c: Curve, factor: float) -> tuple[float, floa
             ms=6,
             color=colour,
             alpha=0.7,
-            label=f"I + 2σ of {np.sum(~up)} points near or below 0" if alone else None,
+            label=f"I + 2σ of {np.sum(~up)} points near or below 0"
+            if alone
+            else "I + 2σ, I near or below 0",
             zorder=1,
         )
     if c.band is not None:
