@@ -26,12 +26,12 @@ def command(options: argparse.Namespace) -> int:
     keep_compiled()
     seed, name = options.seed, options.technique
     made = {
-        "qens": (run, Fit(starts=32, seed=seed), 300),
-        "xpcs": (demo_xpcs.run, Fit("tr", seed=seed), 200),
-        "sas": (demo_sas.run, Fit("tr", seed=seed), 400),
+        "qens": (run, Fit(starts=32, seed=seed), 300, 300),
+        "xpcs": (demo_xpcs.run, Fit("tr", seed=seed), 200, 200),
+        "sas": (demo_sas.run, Fit("tr", seed=seed), 300, 1000),
     }
-    show, fit, draws = made[name]
-    sample = Sample(warmup=draws, draws=draws, seed=seed)
+    show, fit, warmup, draws = made[name]
+    sample = Sample(warmup=warmup, draws=draws, seed=seed)
     with (
         Folder(options.output or f"jaxscatter_demo_{name}") as folder,
         Watch() as watch,

@@ -43,8 +43,7 @@ def run(folder: Folder, watch: Watch, fit: Fit, sample: Sample) -> str:
     best, post = analysis.analyse(problem, fit, sample, folder, watch)
     if best is not None:
         sas.save(best, folder / "fit_nxcansas.h5")
-        shown = post if post is not None else best
-        analysis.draw("result", shown, folder, "parts.png", view="parts")
+        analysis.draw("result", best, folder, "parts.png", view="parts")
     second = latex_lines(example, curves, spheres)
     about = [*_about(data, micelles), "", *second]
     title = "Micelles and a latex: small-angle scattering from file to posterior"
