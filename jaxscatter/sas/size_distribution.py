@@ -210,7 +210,7 @@ def _table(start: np.ndarray, roughness: float, vary: bool) -> ParameterSet:
             slope,
             prior=prior.named("normal", 0.0, 1.0),
             scale=0.1,
-            doc="mean step of ln x",
+            doc="first step of ln x",
         ),
         Parameter(
             "roughness",
