@@ -46,8 +46,8 @@ def read_nxcansas(path: str | os.PathLike[str]) -> tuple[Curve | Image, ...]:
         with h5py.File(path, "r") as file:
             found = [
                 _data(path, entry, group)
-                for entry in _groups(file, "SASentry")
-                for group in _groups(entry, "SASdata", depth=1)
+                for entry in _default_first(file, _groups(file, "SASentry"))
+                for group in _default_first(entry, _groups(entry, "SASdata", depth=1))
             ]
             top = sorted(file)
     except FormatError:
@@ -62,6 +62,16 @@ def read_nxcansas(path: str | os.PathLike[str]) -> tuple[Curve | Image, ...]:
             "expected a group of canSAS_class SASentry with one of SASdata"
         )
     return tuple(found)
+
+
+def _default_first(parent: h5py.Group, groups: Any) -> list[h5py.Group]:
+    """The groups, the one that `parent` names as its default before the others.
+
+    A file of ours holds a fit beside its data; the data are what is read first.
+    """
+    named = parent.attrs.get("default", b"")
+    text = named.decode() if isinstance(named, bytes) else str(named)
+    return sorted(groups, key=lambda g: str(g.name).rsplit("/", 1)[-1] != text)
 
 
 def _groups(parent: Any, kind: str, depth: int = _DEEPEST) -> Iterator[Any]:

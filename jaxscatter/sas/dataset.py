@@ -43,6 +43,9 @@ def load(
         DataError: several data sets and no `entry`, an empty range, unusable errors.
     """
     read = read_sas(path, entry)
+    if entry is None:  # fits that were saved beside their data are not data
+        data = [d for d in read if not d.name.rsplit("/", 1)[-1].startswith("fit")]
+        read = tuple(data) or read
     if len(read) > 1:
         named = {i: d.name or d.title for i, d in enumerate(read)}
         raise DataError(
@@ -161,6 +164,11 @@ def from_arrays(
             **(metadata or {}),
             "resolution": "none" if smear is None else smear.kind,
             "weights": weights,
+            **{
+                k: arrays[k]
+                for k in ("dq", "q_length", "q_width")
+                if smear is not None and arrays[k] is not None
+            },
         },
     )
 

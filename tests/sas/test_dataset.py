@@ -98,3 +98,11 @@ def test_units_other_than_absolute_are_kept_and_said():
     data = js.sas.from_arrays(Q, [4.0, 9.0, 1.0], [1.0] * 3, unit="a.u.")
     problem = js.sas.problem(data, "guinier")
     assert any("not 1/cm" in w for w in problem.warnings)
+
+
+def test_a_fit_saved_beside_its_data_is_not_taken_for_data(tmp_path):
+    data = js.sas.from_arrays(Q, [4.0, 9.0, 1.0], [0.5] * 3, dq=0.05 * Q)
+    js.sas.save(data, tmp_path / "a.h5", fit=np.array([4.1, 8.9, 1.2]))
+    again = js.sas.load(tmp_path / "a.h5")
+    np.testing.assert_array_equal(again.y, data.y)
+    assert again.metadata["resolution"] == "pinhole"
