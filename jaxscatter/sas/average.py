@@ -15,7 +15,7 @@ References:
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -155,6 +155,52 @@ def _sum(
     return lax.scan(step, zero, (points, weight))[0]
 
 
+class _Body(NamedTuple):
+    """A form with its parameters and the sizes of it that are distributed."""
+
+    form: Any
+    rows: tuple[Quantity, ...]
+    values: Values
+    distributions: Mapping[str, Distribution]
+    chunk: int | None
+
+    @classmethod
+    def of(
+        cls,
+        form: AbstractForm,
+        values: Values,
+        distributions: Mapping[str, Distribution],
+        chunk: int | None = None,
+    ) -> "_Body":
+        rows = distributed(form, distributions)
+        sizes = tuple(row for row in rows if row.kind == "volume")
+        return cls(form, sizes, values, distributions, chunk)
+
+    def at(self, point: Mapping[str, Any], nodes: int = 1) -> Any:
+        """Parameters at one point of the distributions."""
+        p = self.form.namespace({**self.values, **point})
+        p.nodes = nodes
+        return p
+
+    def grid(self, among: tuple[str, ...] | None = None) -> _Grid:
+        """Points and weights of the distributed sizes, or of some of them."""
+        rows = tuple(r for r in self.rows if among is None or r.name in among)
+        return _grid(rows, self.values, self.distributions)
+
+    def sizes(self, mode: int = 0) -> tuple[Array, ...]:
+        """Σw, Σw V, Σw V_shell and Σw R_eff of the valid points."""
+
+        def one(point: dict[str, Array]) -> tuple[Array, ...]:
+            p = self.at(point)
+            valid = jnp.asarray(self.form.valid(p))
+            radius = self.form.radii(p)[mode - 1] if mode else 0.0
+            kept = (1.0, self.form.volume(p), self.form.shell_volume(p), radius)
+            # a point that makes no body may have sizes that are not numbers
+            return tuple(jnp.where(valid, jnp.asarray(v, float), 0.0) for v in kept)
+
+        return _sum(one, self.grid(), 4, None)
+
+
 def moments(
     form: AbstractForm,
     q: Float[Array, " n"],
@@ -175,43 +221,30 @@ def moments(
         rule: nodes in bands of q, from `orientation.bands`.
         mode: effective radius wanted, counted from 1; 0 for none.
         chunk: points of the distributions held at a time.
-        weigh: S(q) of a size with effective radius `mode`, `weigh(q, p, R)`, for
+        weigh: S of a size with effective radius R of `mode`, `weigh(q, R)`, for
             `Moments.weighed`.
     """
-    rows = tuple(r for r in distributed(form, distributions) if r.kind == "volume")
-    grid = _grid(rows, values, distributions)
-
-    def place(point: Mapping[str, Any]) -> Any:
-        return form.namespace({**values, **point})
-
-    def sizes(point: dict[str, Array]) -> tuple[Array, ...]:
-        p = place(point)
-        valid = jnp.asarray(form.valid(p), float)
-        radius = form.radii(p)[mode - 1] if mode else 0.0
-        kept = (1.0, form.volume(p), form.shell_volume(p), radius)
-        # a point that makes no body may have sizes that are not numbers
-        return tuple(jnp.where(valid > 0, jnp.asarray(v, float), 0.0) for v in kept)
-
-    norm, v_form, v_shell, radius = _sum(sizes, grid, 4, None)
+    body = _Body.of(form, values, distributions, chunk)
+    norm, v_form, v_shell, radius = body.sizes(mode)
     share = 1.0 / jnp.where(norm > 0, norm, 1.0)
-    out = [
-        _band(form, q[b.start : b.stop], place, rows, values, distributions, grid, b)(
-            mode, chunk, weigh
-        )
-        for b in rule
-    ]
-    f1, f2 = (share * jnp.concatenate([part[i] for part in out]) for i in (0, 1))
-    weighed = None
-    if weigh is not None:
-        weighed = 1e-4 * share * jnp.concatenate([part[2] for part in out])
+    out = [_band(body, q[b.start : b.stop], b, mode, weigh) for b in rule]
+    f1, f2, *more = (share * jnp.concatenate(part) for part in zip(*out, strict=True))
     return Moments(
         1e-2 * f1,
         (1.0 if isinstance(form, AbstractIntensity) else 1e-4) * f2,
         _positive(share * v_form),
         _positive(share * v_shell),
         share * radius,
-        weighed,
+        1e-4 * more[0] if more else None,
     )
+
+
+def volume_ratio(
+    form: AbstractForm, values: Values, distributions: Mapping[str, Distribution]
+) -> Float[Array, ""]:
+    """<V>/<V_shell>, the enclosed volume per volume of material."""
+    _, v_form, v_shell, _ = _Body.of(form, values, distributions).sizes()
+    return v_form / _positive(v_shell)
 
 
 def _positive(volume: Array) -> Array:
@@ -220,40 +253,26 @@ def _positive(volume: Array) -> Array:
 
 
 def _band(
-    form: AbstractForm,
+    body: _Body,
     q: Float[Array, " n"],
-    place: Callable,
-    rows: tuple[Quantity, ...],
-    values: Values,
-    distributions: Mapping[str, Distribution],
-    grid: _Grid,
     band: Band,
-) -> Callable[[int, int | None, Weigh | None], tuple]:
-    """Σ w <F>, Σ w <F²>, Σ w <F²> S of one band of q."""
+    mode: int,
+    weigh: Weigh | None,
+) -> tuple[Float[Array, " n"], ...]:
+    """Σw <F>, Σw <F²> and, where sizes are weighed, Σw <F²> S of one band of q."""
+    if weigh is None and _separable(body.form, body.rows):
+        return _separate(body, q, band)
 
-    def summed(mode: int, chunk: int | None, weigh: Weigh | None) -> tuple:
-        if weigh is None and _separable(form, rows):
-            assert isinstance(form, Directed)
-            return (
-                *_separate(form, q, place, rows, values, distributions, band, chunk),
-                None,
-            )
+    def one(point: dict[str, Array]) -> tuple[Array, ...]:
+        p = body.at(point, band.inner)
+        valid = jnp.asarray(body.form.valid(p))
+        f1, f2 = (jnp.where(valid, f, 0.0) for f in _oriented(body.form, q, p, band))
+        if weigh is None:
+            return f1, f2
+        return f1, f2, f2 * weigh(q, body.form.radii(p)[mode - 1])
 
-        def one(point: dict[str, Array]) -> tuple[Any, ...]:
-            p = place(point)
-            p.nodes = band.inner
-            valid = jnp.asarray(form.valid(p))
-            f1, f2 = _oriented(form, q, p, band)
-            out = [jnp.where(valid, f1, 0.0), jnp.where(valid, f2, 0.0)]
-            if weigh is not None:
-                out.append(out[1] * weigh(q, form.radii(p)[mode - 1]))
-            return tuple(out)
-
-        held = q.shape[0] * _nodes(form, band)
-        total = _sum(one, grid, held, chunk)
-        return total if weigh is not None else (*total, None)
-
-    return summed
+    held = q.shape[0] * _nodes(body.form, band)
+    return _sum(one, body.grid(), held, body.chunk)
 
 
 def _nodes(form: AbstractForm, band: Band) -> int:
@@ -324,30 +343,20 @@ def _directions(
 
 
 def _separate(
-    form: Any,
-    q: Float[Array, " n"],
-    place: Callable,
-    rows: tuple[Quantity, ...],
-    values: Values,
-    distributions: Mapping[str, Distribution],
-    band: Band,
-    chunk: int | None,
+    body: _Body, q: Float[Array, " n"], band: Band
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
     """<F> and <F²> where the sum over each factor's own sizes is taken by itself."""
-    components, weights = _directions(form, q, band)
-    p0 = place({})
-    f1, f2 = form.contrast(p0), jnp.square(form.contrast(p0))
+    components, weights = _directions(body.form, q, band)
+    contrast = body.form.contrast(body.at({}))
+    f1, f2 = contrast, jnp.square(contrast)
     held = math.prod(components[0].shape)
-    for i, names in enumerate(form.split):
-        grid = _grid(tuple(r for r in rows if r.name in names), values, distributions)
+    for i, names in enumerate(body.form.split):
 
         def factor(point: dict[str, Array], i: int = i) -> tuple[Array, Array]:
-            p = place(point)
-            p.nodes = band.inner
-            g = form.factors(*components, p)[i]
+            g = body.form.factors(*components, body.at(point, band.inner))[i]
             return g, jnp.square(g)
 
-        g1, g2 = _sum(factor, grid, held, chunk)
+        g1, g2 = _sum(factor, body.grid(names), held, body.chunk)
         f1, f2 = f1 * g1, f2 * g2
     axes = tuple(range(1, weights.ndim))
     return jnp.sum(weights * f1, axis=axes), jnp.sum(weights * f2, axis=axes)
@@ -413,21 +422,3 @@ def oriented_pattern(
         _positive(share * v_shell),
         jnp.zeros(()),
     )
-
-
-def volume_ratio(
-    form: AbstractForm, values: Values, distributions: Mapping[str, Distribution]
-) -> Float[Array, ""]:
-    """<V>/<V_shell>, the enclosed volume per volume of material."""
-    rows = tuple(r for r in distributed(form, distributions) if r.kind == "volume")
-
-    def sizes(point: dict[str, Array]) -> tuple[Array, ...]:
-        p = form.namespace({**values, **point})
-        valid = jnp.asarray(form.valid(p))
-        return tuple(
-            jnp.where(valid, jnp.asarray(v, float), 0.0)
-            for v in (form.volume(p), form.shell_volume(p))
-        )
-
-    v_form, v_shell = _sum(sizes, _grid(rows, values, distributions), 2, None)
-    return v_form / jnp.where(v_shell > 0, v_shell, 1.0)
