@@ -53,6 +53,9 @@ def test_a_notebook_runs_from_top_to_bottom(path, tmp_path):
     text = "".join(
         o.text for c in cells for o in c.outputs if o.output_type == "stream"
     )
-    assert "all draws come back bit for bit: True" in text
-    assert "The sampler converged." in text
+    source = "".join(c.source for c in cells)
+    if "js.load_result(" in source:
+        assert "come back bit for bit: True" in text
+    if "js.sample(" in source:
+        assert "The sampler converged." in text
     assert list(tmp_path.iterdir()) == []  # leaves nothing behind
