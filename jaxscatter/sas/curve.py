@@ -21,9 +21,14 @@ from . import arguments, orientation
 from .algebra import Component, Product, Settings, forms, options, parts, shape
 from .average import moments
 from .declaration import AbstractForm
+from .effective_radius import of_volume
 from .forward import oriented
 
 LINEAR = ("scale", "background")
+OSCILLATING = 15.0
+"""q·R below which the minima of I(q) are deep."""
+COARSE = 0.6
+"""Step of q times R from which smearing on that grid errs by 5 % (measured)."""
 
 
 class CurveModel(AbstractModel):
@@ -127,14 +132,39 @@ class CurveModel(AbstractModel):
     def cautions(
         self, theta: dict[str, Any], coords: dict[str, Any]
     ) -> tuple[str, ...]:
-        """Bodies that have grown beyond what orientations are sampled for."""
-        del coords
-        return tuple(
+        """Bodies too large for the orientation rule or for the smeared grid."""
+        said = tuple(
             f"{label} has a half dimension of {extent:.4g} Å; its orientations are "
             f"sampled finely enough for {allowed:.4g} Å: give bounds that hold the "
             "sizes, or n_quad="
             for label, extent, allowed in self._too_large(theta)
         )
+        if "q_calc" not in coords:
+            return said
+        coarse = self._too_coarse(theta, np.asarray(coords["q_calc"]))
+        return said if coarse is None else (*said, coarse)
+
+    def _too_coarse(self, theta: dict[str, Any], q: np.ndarray) -> str | None:
+        """A sentence where I(q) oscillates from point to point of the smeared grid."""
+        for prefix, form in forms(self.component).items():
+            if type(form).volume is AbstractForm.volume:
+                continue
+            own = {
+                r.name: jnp.asarray(theta.get(prefix + r.name, r.value), float)
+                for r in form.quantities
+            }
+            radius = float(of_volume(form.volume(form.namespace(own))))
+            near = q[:-1] * radius < OSCILLATING
+            step = float(np.max(np.diff(q)[near], initial=0.0))
+            if step * radius > COARSE:
+                wanted = math.ceil(step * radius / COARSE) + 1
+                return (
+                    f"{prefix}{form.name} of {radius:.4g} Å oscillates between the "
+                    f"points the smeared curve is calculated at (steps of {step:.2g} "
+                    "1/Å), which is wrong by 5 % or more near its minima; load the "
+                    f"data with oversample={wanted} or more"
+                )
+        return None
 
     def _too_large(self, theta: dict[str, Any]) -> list[tuple[str, float, float]]:
         """Forms beyond their rules: label, half dimension and what the rule allows."""

@@ -28,6 +28,7 @@ def load(
     q_range: tuple[Any, Any] | None = None,
     weights: str = "dI",
     resolution: bool = True,
+    oversample: int = 1,
 ) -> Dataset:
     """One measured curve or image, from any format `io.read_sas` knows.
 
@@ -37,6 +38,8 @@ def load(
         q_range: (lowest, highest) q in 1/Å that counts.
         weights: standard deviations: "dI" of the file, "none" (1), "sqrt" (√I), "I".
         resolution: whether the file's own resolution smears the model.
+        oversample: points of the calculated curve per step of q, where it is smeared;
+            results say when more are needed.
 
     Raises:
         FileNotFoundError, FormatError: no such file, or no known format.
@@ -52,7 +55,8 @@ def load(
             f"{os.fspath(path)} holds {len(read)} data sets: {named}; choose one with "
             "entry="
         )
-    return from_curve(next(iter(read)), q_range, weights, resolution)
+    only = next(iter(read))
+    return from_curve(only, q_range, weights, resolution, oversample)
 
 
 def from_curve(
@@ -60,6 +64,7 @@ def from_curve(
     q_range: tuple[Any, Any] | None = None,
     weights: str = "dI",
     resolution: bool = True,
+    oversample: int = 1,
 ) -> Dataset:
     """Dataset of what a reader returns; arguments as in `load`."""
     if isinstance(data, Image):
@@ -84,6 +89,7 @@ def from_curve(
         mask=data.mask,
         unit=data.intensity_unit,
         metadata=metadata,
+        oversample=oversample,
         **given,
     )
 
@@ -101,6 +107,7 @@ def from_arrays(
     mask: Numbers | None = None,
     unit: str = "1/cm",
     metadata: dict[str, Any] | None = None,
+    oversample: int = 1,
 ) -> Dataset:
     """Dataset of one curve.
 
@@ -116,6 +123,7 @@ def from_arrays(
         mask: True where a point counts.
         unit: of the intensity.
         metadata: title, file, ...
+        oversample: see `load`.
 
     Raises:
         DataError: shapes disagree, q is negative or not finite, or nothing is left.
@@ -149,7 +157,7 @@ def from_arrays(
     keep = np.ones(q.shape, bool) if arrays["mask"] is None else arrays["mask"]
     keep = keep & _inside(q, q_range)
     coords: dict[str, Any] = {"q": q}
-    smear = _resolution(q, arrays)
+    smear = _resolution(q, arrays, oversample)
     if smear is not None:
         coords |= {"q_calc": smear.q_calc, "smear": smear.matrix}
     dims = {"q": ("point",), "q_calc": (None,), "smear": ("point", None)}
@@ -207,16 +215,18 @@ def _errors(
     return np.sqrt(size) if weights == "sqrt" else size
 
 
-def _resolution(q: np.ndarray, arrays: dict[str, Any]) -> smearing.Resolution | None:
+def _resolution(
+    q: np.ndarray, arrays: dict[str, Any], oversample: int
+) -> smearing.Resolution | None:
     dq, length, width = (arrays[k] for k in ("dq", "q_length", "q_width"))
     if dq is not None and length is not None:
         raise DataError("both dq of a pinhole and a slit are given; expected one")
     if dq is not None and np.any(dq > 0):
-        return smearing.pinhole(q, dq)
+        return smearing.pinhole(q, dq, oversample)
     if length is not None or width is not None:
         sides = [np.zeros(q.shape) if s is None else s for s in (length, width)]
         if np.any(sides[0] > 0) or np.any(sides[1] > 0):
-            return smearing.slit(q, *sides)
+            return smearing.slit(q, sides[0], sides[1], oversample)
     return None
 
 

@@ -258,8 +258,8 @@ def _warnings(table: Mapping[str, Parameter], data: Dataset) -> tuple[str, ...]:
     together = [n for n in DEGENERATE if n in table and table[n].free]
     if len(together) > 1:
         said.append(
-            f"{' and '.join(together)} are free together; they enter as one product "
-            "and the data alone cannot tell them apart"
+            f"{' and '.join(together)} are free together; they multiply the same curve "
+            "and only the structure factor or a joint data set can tell them apart"
         )
     unit = data.unit("y")
     if unit not in ("1/cm", ""):

@@ -152,12 +152,22 @@ def _extended_linearly(q: np.ndarray, lo: float, hi: float) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def pinhole(q: Numbers, dq: Numbers) -> Resolution:
+def _finer(at: np.ndarray, oversample: int) -> np.ndarray:
+    """The grid with every step divided into `oversample`."""
+    if oversample < 1:
+        raise DataError(f"oversample is {oversample}; expected 1 or more")
+    places = np.arange((at.size - 1) * oversample + 1) / oversample
+    return np.interp(places, np.arange(at.size), at)
+
+
+def pinhole(q: Numbers, dq: Numbers, oversample: int = 1) -> Resolution:
     """Gaussian smearing of standard deviation `dq` at every point.
 
     Args:
         q: (n,) ascending, 1/Å; values may repeat.
         dq: (n,) standard deviations in 1/Å.
+        oversample: points of the calculated curve per step of q; 1 is the data's own
+            grid, which is too coarse where I(q) oscillates from point to point.
 
     Raises:
         DataError: q does not ascend, or dq is negative or not finite.
@@ -168,7 +178,7 @@ def pinhole(q: Numbers, dq: Numbers) -> Resolution:
         raise DataError("dq holds negative values or some that are not finite")
     dq = np.maximum(dq, _NARROWEST)
     lo, hi = float(np.min(q - BELOW * dq)), float(np.max(q + ABOVE * dq))
-    at = _extended_linearly(np.unique(q), lo, hi)
+    at = _finer(_extended_linearly(np.unique(q), lo, hi), oversample)
     at = at[np.abs(at) >= _LOWEST * q[0]]
     edges = _edges(at)
     cumulative = erf((edges[None, :] - q[:, None]) / (np.sqrt(2.0) * dq[:, None]))
@@ -180,7 +190,9 @@ def pinhole(q: Numbers, dq: Numbers) -> Resolution:
     return _made(at, weights / np.sum(weights, axis=1, keepdims=True), "pinhole")
 
 
-def slit(q: Numbers, q_length: Numbers, q_width: Numbers = 0.0) -> Resolution:
+def slit(
+    q: Numbers, q_length: Numbers, q_width: Numbers = 0.0, oversample: int = 1
+) -> Resolution:
     """Smearing by a slit: uniform over (0, `q_length`) along it, ± `q_width` across.
 
     The half of the length is integrated, as in the slit heights that instruments
@@ -190,6 +202,7 @@ def slit(q: Numbers, q_length: Numbers, q_width: Numbers = 0.0) -> Resolution:
         q: (n,) ascending, 1/Å; values may repeat.
         q_length: long side in 1/Å, one number or (n,).
         q_width: half of the short side in 1/Å, one number or (n,).
+        oversample: as in `pinhole`.
 
     Raises:
         NotImplementedError: a slit of width without length.
@@ -205,7 +218,7 @@ def slit(q: Numbers, q_length: Numbers, q_width: Numbers = 0.0) -> Resolution:
         raise NotImplementedError("a slit with a width but no length")
     lo = float(np.min(q - width))
     hi = float(np.max(np.hypot(q + width, length)))
-    at = _extended_geometrically(np.unique(q), lo, hi)
+    at = _finer(_extended_geometrically(np.unique(q), lo, hi), oversample)
     at = at[np.abs(at) >= _LOWEST * q[0] * (1 - 1e-9)]
     edges = np.maximum(_edges(at), 0.0)
     rows = []

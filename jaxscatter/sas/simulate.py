@@ -119,8 +119,9 @@ def _smearing(
             raise DataError("both dq of a pinhole and a slit are given; expected one")
         return resolution.pinhole(q, columns["dq"])
     if columns:
-        sides = (columns.get(k, np.zeros(q.shape)) for k in ("q_length", "q_width"))
-        return resolution.slit(q, *sides)
+        none = np.zeros(q.shape)
+        length, width = (columns.get(k, none) for k in ("q_length", "q_width"))
+        return resolution.slit(q, length, width)
     return None
 
 

@@ -36,7 +36,7 @@ def test_smeared_curves_are_fitted_with_the_background_after_smearing():
     smear = js.sas.pinhole(Q, 0.1 * Q)
     curve = js.sas.intensity("sphere", Q, resolution=smear, radius=52.0, background=0.4)
     data = js.sas.from_arrays(Q, np.asarray(curve), 0.01 + 0 * Q, dq=0.1 * Q)
-    result = js.fit(js.sas.problem(data, "sphere", radius=50.0))
+    result = js.fit(js.sas.problem(data, "sphere", radius=50.0), warn=False)
     np.testing.assert_allclose(result["radius"], 52.0, rtol=1e-7)
     np.testing.assert_allclose(result.linear["value"], [1.0, 0.4], rtol=1e-6)
 
@@ -54,3 +54,21 @@ def test_volume_and_effective_radius_come_with_errors():
     np.testing.assert_allclose(error, slope * result.error("radius"), rtol=1e-6)
     assert unit == "Å³"
     np.testing.assert_allclose(result.derived["R_eff"][0], 40.0, rtol=1e-6)
+
+
+def test_a_grid_too_coarse_for_the_smearing_is_said_and_can_be_refined():
+    q = np.geomspace(0.002, 0.08, 60)
+    curve = np.asarray(js.sas.intensity("sphere", q, radius=500.0))
+
+    def said(oversample):
+        data = js.sas.from_arrays(
+            q, curve, 0.01 * curve, dq=0.05 * q, oversample=oversample
+        )
+        problem = js.sas.problem(data, "sphere", radius=500.0)
+        theta = problem.named(problem.start())
+        return problem.model.cautions(theta, {"q_calc": data.coords["q_calc"]})
+
+    (sentence,) = said(1)
+    assert "sphere of 500 Å oscillates between the points" in sentence
+    assert "oversample=3" in sentence
+    assert said(3) == ()
