@@ -39,6 +39,7 @@ class Data:
     q_range: tuple[float, float] | None = None
     weights: str = "dI"
     resolution: bool = True
+    oversample: int = 1
     parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
