@@ -189,6 +189,7 @@ def test_multistart_and_profile_work_on_joined_problems(best):
     np.testing.assert_allclose(width, best.error("w"), rtol=0.05)
 
 
+@pytest.mark.slow
 def test_other_methods_find_the_same_end(best):
     for method in ("scipy-trf", "lbfgs"):
         other = fit(shared(), method, warn=False)
@@ -196,6 +197,7 @@ def test_other_methods_find_the_same_end(best):
         assert np.max(off) < 1e-3
 
 
+@pytest.mark.slow
 def test_posteriors_agree_with_laplace(tmp_path, cases):
     problem = shared(parameters={"w": {"bounds": (0.1, 30.0)}})
     mode = map_fit(problem, warn=False)

@@ -58,7 +58,13 @@ def test_values_are_those_of_mpmath(name):
     np.testing.assert_allclose(got, exact(reference), rtol=0, atol=2e-15)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        n if n in ("disk", "sphere") else pytest.param(n, marks=pytest.mark.slow)
+        for n in CASES
+    ],
+)
 def test_derivatives_of_both_orders_at_zero_and_at_the_switches(name):
     check_grads(jax.jit(CASES[name][0]), (POINTS,), order=2, modes=("fwd", "rev"))
 

@@ -49,14 +49,19 @@ DAILY = (
     "hardsphere",
     "hayter_msa",
 )
-"""Models whose derivatives are checked by default; the others with the slow tests."""
+"""Models that are checked in full by default; the others with the slow tests."""
 
 
-@pytest.mark.parametrize(
-    "name", [m for m in MODELS if MONO[m] and m not in NOT_COMPARED]
-)
-def test_intensities_are_those_of_the_peer(name):
-    for case in MONO[name]:
+def daily(names):
+    """The names, those not in `DAILY` marked slow."""
+    return [
+        name if name in DAILY else pytest.param(name, marks=pytest.mark.slow)
+        for name in names
+    ]
+
+
+def compared(name, cases):
+    for case in cases:
         got = intensity(name, case["q"], **case["pars"])
         rtol, pars = TOLERANCE.get(name, 1e-6), case["pars"]
         if name in FACTOR:
@@ -65,7 +70,21 @@ def test_intensities_are_those_of_the_peer(name):
         np.testing.assert_allclose(got, case["Iq"], rtol=rtol, err_msg=case["id"])
 
 
-@pytest.mark.parametrize("name", [m for m in MODELS if WITH_AMPLITUDES[m]])
+COMPARED = [m for m in MODELS if MONO[m] and m not in NOT_COMPARED]
+
+
+@pytest.mark.parametrize("name", COMPARED)
+def test_curves_at_default_values_are_those_of_the_peer(name):
+    compared(name, [c for c in MONO[name] if c["id"].endswith("/default")])
+
+
+@pytest.mark.parametrize("name", daily(COMPARED))
+def test_all_curves_are_those_of_the_peer(name):
+    """At other sizes, and with distributions of them."""
+    compared(name, MONO[name])
+
+
+@pytest.mark.parametrize("name", daily(m for m in MODELS if WITH_AMPLITUDES[m]))
 def test_amplitudes_volumes_and_effective_radii_are_those_of_the_peer(name):
     assert list(MODELS[name]().modes) == WITH_AMPLITUDES[name][0]["mode_names"]
     for case in WITH_AMPLITUDES[name]:
@@ -108,13 +127,7 @@ def free_values(name):
     return out
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if name in DAILY else pytest.param(name, marks=pytest.mark.slow)
-        for name in MODELS
-    ],
-)
+@pytest.mark.parametrize("name", daily(MODELS))
 def test_derivatives_equal_differences_and_are_finite_at_small_q(name):
     values = free_values(name)
     names = list(values)

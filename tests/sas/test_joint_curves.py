@@ -31,7 +31,10 @@ def problem_of(entry, free, start):
     )
 
 
-@pytest.mark.parametrize("name", ["latex-joint", "aot-simultaneous"])
+@pytest.mark.parametrize(
+    "name",
+    ["latex-joint", pytest.param("aot-simultaneous", marks=pytest.mark.slow)],
+)
 def test_joint_fits_end_where_the_peer_ends(name):
     stored = FITS[name]
     first = stored["datasets"][0]["free"]
