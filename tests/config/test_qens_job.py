@@ -78,7 +78,7 @@ sample: {draws: 50, target_accept: 0.9}
         (LEAST + "parameters: {u2: {prior: [normal, 1]}}", "1 numbers; expected 2"),
         (LEAST + "model: {settings: {lmx: 1}}", "model.settings.lmx: did you mean"),
         (LEAST + "model: {name: isotropic}", "did you mean 'isotropic_rotor'?"),
-        (LEAST + "technique: sas", "technique: 'sas' is not known"),
+        (LEAST + "technique: tof", "technique: 'tof' is not known"),
         (LEAST + "fit: {method: simplex}", "fit.method: 'simplex' is not known"),
         (LEAST + "fit: {starts: 0}", "fit.starts: 0; expected at least 1"),
         (LEAST + "fit: {starts: many}", "fit.starts: expected int, got str"),
