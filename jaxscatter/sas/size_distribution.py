@@ -23,6 +23,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -273,9 +274,7 @@ def size_distribution(result: FitResult | SampleResult) -> SizeDistribution:
     count = len(next(iter(draws.values())))
     theta = {k: jnp.asarray(np.broadcast_to(v, (count,))) for k, v in held.items()}
     theta |= {k: jnp.asarray(v) for k, v in draws.items()}
-    from jax import vmap
-
-    x = np.exp(vmap(lambda t: log_fractions(t, radius.size))(theta))
+    x = np.exp(jax.vmap(lambda t: log_fractions(t, radius.size))(theta))
     low, middle, high = np.quantile(x, [0.025, 0.5, 0.975], axis=0)
     return SizeDistribution(radius, middle, low, high)
 

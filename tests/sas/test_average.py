@@ -6,7 +6,7 @@ import pytest
 from jaxscatter.sas import amplitudes, intensity
 from jaxscatter.sas.average import evaluations, moments
 from jaxscatter.sas.cylinders import Cylinder
-from jaxscatter.sas.dispersion import chosen
+from jaxscatter.sas.dispersion import chosen, points
 from jaxscatter.sas.orientation import Band
 
 Q = np.array([0.002, 0.03, 0.2])
@@ -59,8 +59,6 @@ def test_chunks_change_nothing(chunk):
 
 def test_volumes_are_averages_over_the_grid():
     m = evaluated(Cylinder())
-    from jaxscatter.sas.dispersion import points
-
     r, wr = points(BOTH["radius"], 18.0, 0.15, 0.0)
     length, wl = points(BOTH["length"], 90.0, 0.3, 0.0)
     exact = np.pi * np.sum(wr * r**2) * np.sum(wl * length)
