@@ -1,0 +1,1 @@
+"""Convergent-beam electron diffraction: Bloch waves and structure-factor refinement."""
