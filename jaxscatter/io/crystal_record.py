@@ -10,6 +10,7 @@ References:
         conventions of displacement parameters.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -112,6 +113,30 @@ class CrystalRecord:
                         f"U of {label!r} has the eigenvalue {least:.3g} Å²; expected a "
                         "positive definite tensor, or zero"
                     )
+
+
+def element_of(text: str, *, whole: bool = True) -> tuple[str, bool]:
+    """Element symbol at the start of a site's name, and whether a charge follows it.
+
+    "Cu", "CU+1", "Cu2+" and "Si#1" are names; deuterium counts as hydrogen.
+
+    Args:
+        text: the name.
+        whole: all letters at the start belong to the symbol; otherwise one or two may,
+            as in "OW1".
+
+    Raises:
+        DataError: no element.
+    """
+    found = re.match(r"[A-Za-z]+", text.strip())
+    letters = found.group() if found else ""
+    tries = [letters] if whole else [letters[:2], letters[:1]]
+    for name in tries:
+        symbol = "H" if name.upper() == "D" else name.capitalize()
+        if symbol in ELEMENTS:
+            rest = text.strip()[len(letters) :].split("#")[0]
+            return symbol, bool(re.search(r"\d*[+-]\d*", rest))
+    raise DataError(f"site {text!r} is of no element; expected one such as Si or Cu#2")
 
 
 def volume(cell: Numbers) -> float:

@@ -7,6 +7,7 @@ from jaxscatter.errors import DataError
 from jaxscatter.io.crystal_record import (
     ELEMENTS,
     CrystalRecord,
+    element_of,
     isotropic_u,
     metric,
     reciprocal_lengths,
@@ -124,3 +125,21 @@ def test_elements_stand_at_their_atomic_numbers():
     for symbol, z in numbers.items():
         assert ELEMENTS[z - 1] == symbol
     assert len(ELEMENTS) == len(set(ELEMENTS)) == 103
+
+
+@pytest.mark.parametrize(
+    ("text", "symbol", "charged"),
+    [("Si", "Si", False), ("CU+1", "Cu", True), ("Cu2+", "Cu", True),
+     ("O-2", "O", True), ("Si#1", "Si", False), ("Fe3+#2", "Fe", True), ("D", "H", False),
+     ("nb1", "Nb", False), ("O#-1", "O", False)],
+)  # fmt: skip
+def test_names_of_sites_hold_an_element_and_a_charge(text, symbol, charged):
+    assert element_of(text) == (symbol, charged)
+
+
+def test_labels_may_hold_more_letters_than_the_element():
+    assert element_of("OW1", whole=False) == ("O", False)
+    assert element_of("Nb1A", whole=False) == ("Nb", False)
+    for text in ("OW1", "", "12", "#1", "Xx"):
+        with pytest.raises(DataError, match="of no element"):
+            element_of(text)
