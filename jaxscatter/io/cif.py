@@ -132,6 +132,8 @@ def _sites(
 ) -> tuple[tuple[str, ...], tuple[str, ...], np.ndarray]:
     """Labels and elements of the sites, and which rows of the loop they are."""
     n = len(block.find_values("_atom_site_fract_x"))
+    if n == 0:
+        raise DataError("no site in the loop of _atom_site_fract_x; expected some")
     labels = _texts(cif, block, "_atom_site_label", n)
     types = _texts(cif, block, "_atom_site_type_symbol", n)
     flags = _texts(cif, block, "_atom_site_calc_flag", n)

@@ -233,6 +233,12 @@ def test_operations_that_are_no_group_are_refused(read):
         read(QUARTZ.replace("'y, x, -z'", "'y, x, z'"))
 
 
+def test_a_loop_without_a_row_is_no_structure(read):
+    text = "\n".join(SILICON.splitlines()[:-1])
+    with pytest.raises(FormatError):
+        read(text + "\n")
+
+
 def test_paths_that_hold_no_cif_are_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="expected a CIF file"):
         read_cif(tmp_path / "none.cif")

@@ -130,8 +130,8 @@ def test_elements_stand_at_their_atomic_numbers():
 @pytest.mark.parametrize(
     ("text", "symbol", "charged"),
     [("Si", "Si", False), ("CU+1", "Cu", True), ("Cu2+", "Cu", True),
-     ("O-2", "O", True), ("Si#1", "Si", False), ("Fe3+#2", "Fe", True), ("D", "H", False),
-     ("nb1", "Nb", False), ("O#-1", "O", False)],
+     ("O-2", "O", True), ("Si#1", "Si", False), ("Fe3+#2", "Fe", True),
+     ("D", "H", False), ("nb1", "Nb", False), ("O#-1", "O", False)],
 )  # fmt: skip
 def test_names_of_sites_hold_an_element_and_a_charge(text, symbol, charged):
     assert element_of(text) == (symbol, charged)
