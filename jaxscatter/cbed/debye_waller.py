@@ -37,14 +37,14 @@ def bij(
 def uij(
     hkl: Num[ArrayLike, "*n 3"],
     u: Float[ArrayLike, "3 3"],
-    cell: Float[ArrayLike, "6"],
+    cell: Num[ArrayLike, "6"],
 ) -> Float[Array, "*n"]:
     """exp(-2π² Σ U_ij a*_i a*_j h_i h_j)."""
     return bij(hkl, beta_of(u, cell))
 
 
 def beta_of(
-    u: Float[ArrayLike, "*n 3 3"], cell: Float[ArrayLike, "6"]
+    u: Float[ArrayLike, "*n 3 3"], cell: Num[ArrayLike, "6"]
 ) -> Float[Array, "*n 3 3"]:
     """β_ij = 2π² U_ij a*_i a*_j."""
     star = jnp.linalg.norm(reciprocal_basis(cell), axis=-1)
@@ -52,7 +52,7 @@ def beta_of(
 
 
 def u_of(
-    beta: Float[ArrayLike, "*n 3 3"], cell: Float[ArrayLike, "6"]
+    beta: Float[ArrayLike, "*n 3 3"], cell: Num[ArrayLike, "6"]
 ) -> Float[Array, "*n 3 3"]:
     """U_ij = β_ij/(2π² a*_i a*_j), the inverse of `beta_of`."""
     star = jnp.linalg.norm(reciprocal_basis(cell), axis=-1)
@@ -60,7 +60,7 @@ def u_of(
 
 
 def equivalent_b(
-    u: Float[ArrayLike, "*n 3 3"], cell: Float[ArrayLike, "6"]
+    u: Float[ArrayLike, "*n 3 3"], cell: Num[ArrayLike, "6"]
 ) -> Float[Array, "*n"]:
     """B_eq = (8π²/3) Σ U_ij a*_i a*_j a_i·a_j, the mean over all directions."""
     beta = beta_of(u, cell)

@@ -18,12 +18,12 @@ from .._types import as_float
 from ..errors import DataError
 
 
-def _cosines(cell: Float[ArrayLike, "6"]) -> Float[Array, "3"]:
+def _cosines(cell: Num[ArrayLike, "6"]) -> Float[Array, "3"]:
     """Of α, β, γ, as sines of the complements: those of right angles are exact."""
     return jnp.sin(jnp.deg2rad(90.0 - as_float(cell)[3:]))
 
 
-def direct_basis(cell: Float[ArrayLike, "6"]) -> Float[Array, "3 3"]:
+def direct_basis(cell: Num[ArrayLike, "6"]) -> Float[Array, "3 3"]:
     """Rows a, b, c in Cartesian Å: a along x, b in the plane of x and y."""
     a, b, c = as_float(cell)[:3]
     cos_a, cos_b, cos_c = _cosines(cell)
@@ -40,7 +40,7 @@ def direct_basis(cell: Float[ArrayLike, "6"]) -> Float[Array, "3 3"]:
     )
 
 
-def metric(cell: Float[ArrayLike, "6"]) -> Float[Array, "3 3"]:
+def metric(cell: Num[ArrayLike, "6"]) -> Float[Array, "3 3"]:
     """Metric tensor a_i·a_j in Å²."""
     cos_a, cos_b, cos_c = _cosines(cell)
     one = jnp.ones_like(cos_a)
@@ -55,7 +55,7 @@ def metric(cell: Float[ArrayLike, "6"]) -> Float[Array, "3 3"]:
     return angles * jnp.outer(edges, edges)
 
 
-def volume(cell: Float[ArrayLike, "6"]) -> Float[Array, ""]:
+def volume(cell: Num[ArrayLike, "6"]) -> Float[Array, ""]:
     """Ω = √det(a_i·a_j) in Å³."""
     x, y, z = _cosines(cell)
     return jnp.prod(as_float(cell)[:3]) * jnp.sqrt(
@@ -63,7 +63,7 @@ def volume(cell: Float[ArrayLike, "6"]) -> Float[Array, ""]:
     )
 
 
-def reciprocal_basis(cell: Float[ArrayLike, "6"]) -> Float[Array, "3 3"]:
+def reciprocal_basis(cell: Num[ArrayLike, "6"]) -> Float[Array, "3 3"]:
     """Rows a*, b*, c* in 1/Å with a_i·a*_j = δ_ij, so that g = hkl @ rows."""
     a, b, c = direct_basis(cell)
     rows = jnp.stack([jnp.cross(b, c), jnp.cross(c, a), jnp.cross(a, b)])
@@ -71,14 +71,14 @@ def reciprocal_basis(cell: Float[ArrayLike, "6"]) -> Float[Array, "3 3"]:
 
 
 def vectors(
-    hkl: Num[ArrayLike, "*n 3"], cell: Float[ArrayLike, "6"]
+    hkl: Num[ArrayLike, "*n 3"], cell: Num[ArrayLike, "6"]
 ) -> Float[Array, "*n 3"]:
     """G = h a* + k b* + l c* in crystal Cartesian axes, 1/Å."""
     return as_float(hkl) @ reciprocal_basis(cell)
 
 
 def lengths_of(
-    hkl: Num[ArrayLike, "*n 3"], cell: Float[ArrayLike, "6"]
+    hkl: Num[ArrayLike, "*n 3"], cell: Num[ArrayLike, "6"]
 ) -> Float[Array, "*n"]:
     """|g| in 1/Å; 0 with gradient 0 at hkl = 000."""
     square = jnp.sum(jnp.square(vectors(hkl, cell)), axis=-1)
@@ -86,7 +86,7 @@ def lengths_of(
     return jnp.where(origin, 0.0, jnp.sqrt(jnp.where(origin, 1.0, square)))
 
 
-def checked_cell(cell: Float[ArrayLike, "6"]) -> None:
+def checked_cell(cell: Num[ArrayLike, "6"]) -> None:
     """Refuse a cell that spans no volume; a traced one passes unseen.
 
     Raises:

@@ -8,7 +8,7 @@
 
 "peng_high" is another name of "peng", "xray" of "doyle_turner"; the coefficients of the
 latter are those of International Tables C as the optional package gemmi holds them.
-"peng_low" is refused beyond g = 4; where JAX is tracing g it gives NaN there. The others
+"peng_low" is refused beyond g = 4; where JAX is tracing g it gives NaN there. Others
 extrapolate.
 
 Units: g = 2s = 1/d in 1/Å, f_e in Å, f_x in electrons.
