@@ -187,7 +187,7 @@ def isotropic_u(cell: Numbers, b_iso: Numbers) -> np.ndarray:
     """U_ij (n, 3, 3) of isotropic B (n,): U a*_i · a*_j / (a*_i a*_j), U = B / 8π²."""
     inverse = np.linalg.inv(metric(cell))
     lengths = np.sqrt(np.diag(inverse))
-    shape = inverse / np.outer(lengths, lengths)
+    shape = (inverse + inverse.T) / (2 * np.outer(lengths, lengths))
     u = np.asarray(b_iso, float) / (8 * np.pi**2)
     return np.asarray(u)[:, None, None] * shape
 
