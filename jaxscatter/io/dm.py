@@ -240,7 +240,7 @@ class _Reader:
 
     def _array(self, name: str, dtype: np.dtype, count: int) -> None:
         if count < 0:
-            raise FormatError(f"{self.path}: {name} has {count} elements; expected 0 up")
+            raise FormatError(f"{self.path}: {name} has {count} values; expected >= 0")
         start = self._skip(count * dtype.itemsize, name)
         self.blocks[name] = _Block(start, dtype, count)
         # texts are stored as arrays of two-byte characters

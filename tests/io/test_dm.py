@@ -37,8 +37,8 @@ class Maker:
             return self.info(20, 4, len(value)) + text
         if isinstance(value, tuple):
             kinds = [n for v in value for n in (0, CODES[v.dtype.str[1:]])]
-            kind = value[0].dtype.newbyteorder(self.order)
-            return self.info(15, 0, len(value), *kinds) + np.array(value, kind).tobytes()
+            raw = np.array(value, value[0].dtype.newbyteorder(self.order)).tobytes()
+            return self.info(15, 0, len(value), *kinds) + raw
         value = np.asarray(value)
         raw = value.astype(value.dtype.newbyteorder(self.order)).tobytes()
         kind = value.dtype.str[1:]
@@ -190,7 +190,7 @@ def test_images_that_cannot_be_read_say_why(read, changes, message):
     ("value", "message"),
     [
         (lambda m: m.info(20, 6, 2**31 - 1), r"x needs 8589934588 bytes at \d+ of"),
-        (lambda m: m.info(20, 6, -1), "x has -1 elements"),
+        (lambda m: m.info(20, 6, -1), "x has -1 values"),
         (lambda m: m.info(18, 2**31 - 1), "x needs 2147483647 bytes"),
         (lambda m: m.info(18, -5), "x needs -5 bytes"),
         (lambda m: m.info(99) + bytes(8), r"x is of the type \[99\]"),
