@@ -27,6 +27,7 @@ from jaxtyping import Array, ArrayLike, Float, Num
 
 from .._types import as_float
 from ..errors import DataError, DataWarning
+from ..io.crystal_record import metric
 from . import lattice
 from .debye_waller import beta_of, equivalent_b, u_of
 from .operations import Operations, identity
@@ -114,7 +115,7 @@ class Crystal(eqx.Module):
         sites: Sequence[Site],
         operations: Operations | None = None,
         space_group: str | int | None = None,
-        setting: str | int | None = None,
+        setting: int | None = None,
         tolerance: float | int = 0.02,
     ) -> "Crystal":
         """A crystal of `sites`, in P1 unless operations or a space group are given.
@@ -124,7 +125,7 @@ class Crystal(eqx.Module):
             sites: of the asymmetric unit.
             operations: explicit ones, or
             space_group: symbol or number.
-            setting: of the space group, as `operations.space_group` takes it.
+            setting: of a numbered group, as `operations.space_group` takes it.
             tolerance: distance in Å below which two images are one atom.
 
         Raises:
@@ -138,7 +139,7 @@ class Crystal(eqx.Module):
         if operations is not None and space_group is not None:
             raise DataError("operations and space_group are both given; expected one")
         if space_group is not None:
-            operations = named_group(space_group, setting)
+            operations = named_group(space_group, setting, np.asarray(cell, float))
         tensors = None
         if any(site.u_aniso is not None for site in sites):
             zero = np.zeros((3, 3))
@@ -202,6 +203,16 @@ class Crystal(eqx.Module):
     def __len__(self) -> int:
         return len(self.symbols)
 
+    @property
+    def rotations(self) -> np.ndarray:
+        """(m, 3, 3) integer matrices R of the operations x' = R x + t."""
+        return self.operations.rotations
+
+    @property
+    def translations(self) -> np.ndarray:
+        """(m, 3) translations t of the operations."""
+        return self.operations.translations
+
     def site_positions(self) -> Float[Array, "n 3"]:
         """Positions of the sites, projected onto their special positions."""
         turned = jnp.einsum("nij,nj->ni", self.images.projection, self.positions)
@@ -210,8 +221,8 @@ class Crystal(eqx.Module):
     def atom_positions(self) -> Float[Array, "atom 3"]:
         """Positions of all atoms of one cell, not wrapped into it."""
         of = self.site_positions()[self.images.site]
-        rotations = as_float(self.operations.rotations[self.images.operation])
-        shifts = as_float(self.operations.translations[self.images.operation])
+        rotations = as_float(self.rotations[self.images.operation])
+        shifts = as_float(self.translations[self.images.operation])
         return jnp.einsum("kij,kj->ki", rotations, of) + shifts
 
     def atom_betas(self) -> Float[Array, "atom 3 3"] | None:
@@ -222,7 +233,7 @@ class Crystal(eqx.Module):
         flat = jnp.reshape(beta, (len(self), 9))
         site = jnp.einsum("nij,nj->ni", self.images.tensors, flat)
         site = jnp.reshape(site, (len(self), 3, 3))
-        r = as_float(self.operations.rotations[self.images.operation])
+        r = as_float(self.rotations[self.images.operation])
         return jnp.einsum("kij,kjl,kml->kim", r, site[self.images.site], r)
 
     def expanded(
@@ -286,10 +297,7 @@ class Crystal(eqx.Module):
         return "\n".join(lines)
 
     def __repr__(self) -> str:
-        if isinstance(self.cell, Array) and not isinstance(self.cell, Tracer):
-            edges = ", ".join(f"{x:.4f}" for x in np.asarray(self.cell)[:3])
-            return f"Crystal({', '.join(self.symbols)}; {edges} Å)"
-        return f"Crystal({', '.join(self.symbols)})"
+        return f"Crystal({', '.join(self.symbols)}; {len(self.images)} atoms)"
 
 
 def _built(
@@ -378,7 +386,7 @@ def _check_tensors(u: np.ndarray, labels: tuple[str, ...]) -> None:
 
 def _check_metric(cell: np.ndarray, operations: Operations) -> None:
     """a_i·a_j must be what the rotations make of it."""
-    gram = np.asarray(lattice.metric(cell))
+    gram = metric(cell)
     r = operations.rotations
     apart = np.abs(np.einsum("kia,ij,kjb->kab", r, gram, r) - gram)
     if apart.max() > _METRIC * gram.max():

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import ArrayLike
 
 from ..errors import DataError
+from ..io import space_group as groups
 
 _GRID = 24
 """Translations of every space group in its standard settings are multiples of 1/24."""
@@ -118,44 +119,28 @@ def identity() -> Operations:
     return Operations(np.eye(3, dtype=int)[None], np.zeros((1, 3)))
 
 
-def space_group(name: str | int, setting: str | int | None = None) -> Operations:
-    """Operations of a space group by symbol or number.
+def space_group(
+    name: str | int, setting: int | None = None, cell: ArrayLike | None = None
+) -> Operations:
+    """Operations of a space group by symbol or number; needs the package gemmi.
 
     Args:
         name: Hermann-Mauguin symbol ("P n a 21", "Pna2_1", "F d -3 m:2") or number.
-        setting: origin choice 1 or 2, or axes "H" or "R", of groups that have both;
-            without it the first of International Tables (origin 1, hexagonal).
+        setting: with a number, as `io.space_group` counts them: the origin choice where
+            there are two, 1 for hexagonal and 2 for rhombohedral axes.
+        cell: decides where a symbol leaves the unique axis or the axes open.
 
     Raises:
         DataError: no such space group or setting.
+        ImportError: gemmi is not installed.
     """
-    try:
-        import gemmi
-    except ImportError as error:
-        raise ImportError(
-            "space groups by name need gemmi: pip install jaxscatter[chem]"
-        ) from error
     if isinstance(name, int):
-        found = gemmi.find_spacegroup_by_number(name) if 1 <= name <= 230 else None
+        found = groups.of_number(name, 1 if setting is None else setting, cell)
+    elif setting is None:
+        found = groups.of_symbol(name.replace("_", ""), cell)
     else:
-        found = gemmi.find_spacegroup_by_name(name)
-        # gemmi reads Pna2_1 but not P2_1/c
-        found = found or gemmi.find_spacegroup_by_name(name.replace("_", ""))
-    if found is None:
         raise DataError(
-            f"space_group is {name!r}; expected a Hermann-Mauguin symbol or a number "
-            "from 1 to 230"
+            f"setting is {setting!r} of {name!r}; expected it with a number only, and "
+            "in a symbol as 'F d -3 m:2'"
         )
-    if setting is not None:
-        symbol = f"{found.hm}:{setting}"
-        chosen = [g for g in gemmi.spacegroup_table() if g.xhm() == symbol]
-        if not chosen and not (found.ext.strip("\0") == "" and str(setting) == "1"):
-            raise DataError(
-                f"setting is {setting!r}; expected one that {found.hm!r} has"
-            )
-        found = chosen[0] if chosen else found
-    operations = list(found.operations())
-    return Operations(
-        np.array([op.rot for op in operations]) // gemmi.Op.DEN,
-        np.array([op.tran for op in operations]) / gemmi.Op.DEN,
-    )
+    return Operations(found.rotations, found.translations)

@@ -14,7 +14,7 @@ References:
 import numpy as np
 
 from ..errors import DataError
-from . import lattice
+from ..io.crystal_record import metric
 from .operations import Operations
 
 
@@ -77,7 +77,7 @@ def images_of(
     Raises:
         DataError: the images of a site cannot be told apart or together.
     """
-    gram = np.asarray(lattice.metric(cell))
+    gram = metric(cell)
     r, t = operations.rotations, operations.translations
     sites, chosen, projections, offsets, tensors = [], [], [], [], []
     for number, x in enumerate(positions):
@@ -126,7 +126,7 @@ def check_overlaps(
     Raises:
         DataError: the occupancies of coinciding sites add up to more than 1.
     """
-    gram = np.asarray(lattice.metric(cell))
+    gram = metric(cell)
     at = np.einsum(
         "kij,kj->ki", operations.rotations[images.operation], positions[images.site]
     )

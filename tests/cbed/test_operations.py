@@ -28,7 +28,7 @@ def test_origin_choices_differ_by_a_shift():
 
 
 def test_axes_of_a_rhombohedral_group_can_be_chosen():
-    assert len(space_group("R 3 c", "R")) == 6
+    assert len(space_group("R 3 c:R")) == len(space_group(161, 2)) == 6
     assert len(space_group("R 3 c")) == 18
 
 
@@ -73,7 +73,8 @@ def test_lists_that_are_no_group_are_refused(rotations, translations, reason):
 
 
 @pytest.mark.parametrize(
-    ("name", "setting"), [("nothing", None), (231, None), (0, None), (62, 2)]
+    ("name", "setting"),
+    [("nothing", None), (231, None), (0, None), (198, 2), ("Pnma", 2)],
 )
 def test_unknown_groups_and_settings_are_refused(name, setting):
     with pytest.raises(DataError, match=str(name if setting is None else setting)):
