@@ -127,7 +127,8 @@ def _pixels(
     while len(shape) > 2 and shape[0] == 1:
         shape = shape[1:]
     stored_pixels = np.frombuffer(reader.raw, dtype, n, block.at)
-    return shape, stored_pixels.reshape(shape).astype(dtype.newbyteorder("="))
+    # also turns the bytes into the machine's order
+    return shape, stored_pixels.reshape(shape).astype(_PIXELS[code])
 
 
 def _calibration(tags: dict[str, Any], name: str, default: float) -> float:

@@ -37,11 +37,11 @@ class Maker:
             return self.info(20, 4, len(value)) + text
         if isinstance(value, tuple):
             kinds = [n for v in value for n in (0, CODES[v.dtype.str[1:]])]
-            raw = np.array(value, value[0].dtype.newbyteorder(self.order)).tobytes()
+            raw = np.array(value, self.order + value[0].dtype.str[1:]).tobytes()
             return self.info(15, 0, len(value), *kinds) + raw
         value = np.asarray(value)
-        raw = value.astype(value.dtype.newbyteorder(self.order)).tobytes()
         kind = value.dtype.str[1:]
+        raw = value.astype(self.order + kind).tobytes()
         if value.ndim == 0:
             return self.info(CODES[kind]) + raw
         if kind[0] == "c":
