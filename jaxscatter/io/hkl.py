@@ -81,7 +81,7 @@ def write_hkl(
         "".join(f"{c:<6}" for c in _COLUMNS[:3])
         + "".join(f"{c:<15}" for c in _COLUMNS[3:]).rstrip(),
     ]
-    columns = np.stack([fo, np.abs(fc), fc.real, fc.imag, error], 1)
+    columns = np.stack([fo, np.abs(fc), np.real(fc), np.imag(fc), error], 1)
     for h, row in zip(index.tolist(), columns.tolist(), strict=True):
         start = "".join(f"{x:<6d}" for x in h)
         lines.append(start + "".join(f"{x:<15.7g}" for x in row).rstrip())
