@@ -129,6 +129,38 @@ def test_record_of_a_file_becomes_a_crystal():
     np.testing.assert_array_equal(crystal.b_iso, np.zeros(2))
 
 
+def test_a_cif_becomes_a_crystal(tmp_path):
+    pytest.importorskip("gemmi")
+    path = tmp_path / "gaas.cif"
+    path.write_text(CIF)
+    crystal = Crystal.from_cif(path)
+    assert crystal.labels == ("Ga1", "As1")
+    assert crystal.composition() == {"Ga": 4.0, "As": 4.0}
+    np.testing.assert_allclose(crystal.b_iso, [0.5854, 0.3528])
+    got = wrapped(crystal.atom_positions())
+    np.testing.assert_allclose(got, wrapped(gaas().atom_positions()), atol=1e-12)
+
+
+CIF = """data_gaas
+_cell_length_a 5.65325
+_cell_length_b 5.65325
+_cell_length_c 5.65325
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_space_group_name_H-M_alt 'F -4 3 m'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+_atom_site_B_iso_or_equiv
+Ga1 Ga 0 0 0 0.5854
+As1 As 0.25 0.25 0.25 0.3528
+"""
+
+
 def test_summary_lists_sites_and_cell():
     text = gaas().summary()
     for part in ("Ga4 As4", "8 atoms", "5.65325", "0.5854", "180.674"):
