@@ -176,17 +176,17 @@ class Crystal(eqx.Module):
 
     @classmethod
     def from_cif(cls, path: str | os.PathLike[str], **options: Any) -> "Crystal":
-        """The crystal of a CIF file; `options` are those of `io.cif.read_cif`."""
+        """The crystal of a CIF file; `options` are those of `read_cif`."""
         from ..io.cif import read_cif
 
         return cls.from_record(read_cif(path, **options))
 
     @classmethod
-    def from_dat(cls, path: str | os.PathLike[str]) -> "Crystal":
-        """The crystal of a `.dat` file of a Bloch-wave simulation."""
+    def from_dat(cls, path: str | os.PathLike[str], **options: Any) -> "Crystal":
+        """The crystal of a `.dat` file; `options` are those of `read_dat`."""
         from ..io.bloch_dat import read_dat
 
-        return cls.from_record(read_dat(path).crystal)
+        return cls.from_record(read_dat(path, **options).crystal)
 
     def with_(self, **leaves: ArrayLike | Sequence[Any]) -> "Crystal":
         """The same crystal with other numbers: cell=, positions=, b_iso=, ...

@@ -4,7 +4,6 @@ import types
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
@@ -161,6 +160,36 @@ As1 As 0.25 0.25 0.25 0.3528
 """
 
 
+def test_a_dat_file_becomes_a_crystal(tmp_path):
+    path = tmp_path / "gaas.dat"
+    path.write_text(DAT)
+    crystal = Crystal.from_dat(path, operations=(FACES.rotations, FACES.translations))
+    assert crystal.symbols == ("Ga", "As")
+    np.testing.assert_array_equal(crystal.b_iso, gaas().b_iso)
+    assert crystal.images == gaas().images
+
+
+DAT = """crystal GaAs : dw = iso occ = 1
+cell 5.65325 5.65325 5.65325 90 90 90
+atom Ga 0 0 0 0.5854
+atom As 0.25 0.25 0.25 0.3528
+spg 216 1
+hv 200
+zone 1 1 0
+norm 1 1 0
+kt 0 0 0
+xaxis 1 -1 1
+conv 0.5
+samp 10
+hkl 1
+0 0 0
+sgmin 0.3
+omeg 30
+aper 1
+abs 0
+"""
+
+
 def test_summary_lists_sites_and_cell():
     text = gaas().summary()
     for part in ("Ga4 As4", "8 atoms", "5.65325", "0.5854", "180.674"):
@@ -221,7 +250,3 @@ def test_impossible_crystals_are_refused():
     group = Operations(np.array([np.eye(3), threefold, threefold.T]), np.zeros((3, 3)))
     with pytest.raises(DataError, match="leaves as it is"):
         Crystal.from_sites((5, 5, 5.5, 90, 90, 90), [GA], group)
-
-
-def test_single_precision_leaves_stay_finite():
-    assert np.all(np.isfinite(gaas().with_(cell=jnp.asarray(CUBIC)).atom_positions()))
