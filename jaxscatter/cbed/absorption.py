@@ -253,7 +253,7 @@ def _monotone_slopes(x: list[Array], y: list[Array]) -> list[Array]:
 _REACH = 16.0
 _G_NODES = 2 * np.sinh(np.linspace(0, np.arcsinh(_REACH / 2), 129))
 _B_NODES = np.geomspace(1e-4, 12.0, 49)
-_RADIAL, _ANGULAR, _FARTHEST = 192, 48, 1e3
+_RADIAL, _ANGULAR, _FARTHEST = 128, 32, 1e3
 
 
 class _Table(NamedTuple):
