@@ -14,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 
 
+@pytest.mark.slow
 def test_the_users_own_model_is_fitted_streamed_and_sampled(capsys):
     source = (DOCS / "examples" / "user_model.py").read_text("utf-8")
     names = {"__name__": "user_model"}

@@ -30,6 +30,7 @@ def test_the_lines_on_streams_precision_devices_and_losses_run(tmp_path, monkeyp
     assert names["large"].streamed and names["calm"].success
 
 
+@pytest.mark.slow
 def test_the_block_of_the_page_gives_the_sums_of_the_default(capsys):
     source = (DOCS / "examples" / "own_block.py").read_text("utf-8")
     names = {"__name__": "own_block"}

@@ -309,6 +309,7 @@ def test_run_of_two_time_data_writes_and_finds_the_truth(cli, at_rest):
         assert said in text, said
 
 
+@pytest.mark.slow
 def test_plot_of_two_time_results_draws_matrices(cli, at_rest, tmp_path, monkeypatch):
     """Three maps per angle and two scales; the curves of other data are one panel."""
     import matplotlib.figure

@@ -49,6 +49,7 @@ def test_output_may_have_its_own_place():
     assert made.folder == pathlib.Path("results")
 
 
+@pytest.mark.slow
 def test_errors_follow_the_scatter_not_the_yardstick(job):
     """The data are noisier than the 0.01 that the other program takes."""
     data = job.load()

@@ -39,6 +39,7 @@ def run(problem, x=None):
     return state.x, float(state.cost), trials
 
 
+@pytest.mark.slow
 def test_they_end_near_where_the_fit_ends(problem):
     x, cost, trials = run(problem)
     fit = js.fit(problem, warn=False)
@@ -48,6 +49,7 @@ def test_they_end_near_where_the_fit_ends(problem):
     np.testing.assert_allclose(cost, problem.cost(x), rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_gradient_is_that_of_the_cost_in_either_coordinates(problem):
     objective = make_objective(problem)
     for better in (False, True):

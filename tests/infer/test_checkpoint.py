@@ -51,6 +51,7 @@ def test_a_fit_goes_on_to_the_same_bits(tmp_path):
     assert again.x.tobytes() == whole.x.tobytes()
 
 
+@pytest.mark.slow
 def test_a_posterior_goes_on_to_the_same_draws(cases, decay_fit, tmp_path):
     problem, path = cases.decay(), tmp_path / "chains.h5"
     options = {"start": decay_fit, "chains": 2, "warmup": 60, "draws": 100, "seed": 3}

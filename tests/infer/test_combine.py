@@ -231,6 +231,7 @@ def decays():
     return Problem(model(columns, own, ["a"]), data)
 
 
+@pytest.mark.slow
 def test_local_parameters_belong_to_their_fit():
     """`tilt[0]` of every fit is another quantity; near the joint fit, not equal."""
     whole = decays()
@@ -245,6 +246,7 @@ def test_local_parameters_belong_to_their_fit():
         combine_fits([fit(p, warn=False) for p in parts])
 
 
+@pytest.mark.slow
 def test_angles_fitted_apart_combine_to_the_joint_xpcs_fit():
     """At 90° shear is not seen; there its rate keeps any value and has no weight."""
     truth = {

@@ -131,6 +131,7 @@ def test_amplitudes_that_several_shards_see_count_once(split):
     assert {"s", "a[3]", "one"} <= set(post.extras["shard_means"])
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_the_shards_goes_to_the_file(tmp_path):
     post = consensus(plane(), 3, **QUICK)
     shards = post.extras["shards"]
@@ -164,6 +165,7 @@ def test_the_first_line_says_that_it_is_approximate():
     assert "10000 are recommended" in post.summary()
 
 
+@pytest.mark.slow
 def test_shards_that_disagree_are_said_and_robust_leaves_one_out():
     y = np.array(plane().given.y)
     y[:, 48:] += 4.0
@@ -258,6 +260,7 @@ def test_all_shards_are_compiled_once():
     assert again == 0 and len(traces) - before < 10
 
 
+@pytest.mark.slow
 def test_what_only_one_shard_sees_has_its_weight_from_there():
     """c acts late: the early shards hold it, and its prior counts once."""
 
@@ -305,6 +308,7 @@ def test_bounds_that_set_the_width_are_said():
     assert not any(w.startswith("i: in a shard") for w in post.warnings)
 
 
+@pytest.mark.slow
 def test_robust_losses_are_sampled_with_explicit_amplitudes():
     rng = np.random.default_rng(5)
     y = 1.5 + 2.0 * T + SIGMA * rng.standard_t(3, size=(1, POINTS))

@@ -7,6 +7,7 @@ from jaxscatter.errors import SamplingError
 from jaxscatter.infer import sample
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "draws"), [("aies", 600), ("ess", 200)])
 def test_ensembles_sample_the_exact_posterior(cases, method, draws):
     post = sample(cases.line(), method, warmup=200, draws=draws, walkers=16, warn=False)

@@ -180,6 +180,7 @@ def test_errors_pass_through_a_function_tie():
     assert best.parameters["tie"][row] == "a function of k, c"
 
 
+@pytest.mark.slow
 def test_multistart_and_profile_work_on_joined_problems(best):
     many = multistart(shared(), n=8, seed=2, warn=False)
     np.testing.assert_allclose(many.x, best.x, rtol=1e-5)

@@ -107,6 +107,7 @@ def test_a_second_run_repeats_and_a_second_dataset_does_not_compile(
     assert cases.traces.count == before
 
 
+@pytest.mark.slow
 def test_chains_one_after_another_draw_what_they_draw_together(cases):
     settings = {"warmup": 20, "draws": 20, "chains": 2, "warn": False}
     together, apart = (
@@ -139,6 +140,7 @@ def test_stopping_keeps_the_draws_made_so_far(cases):
         sample(cases.line(), progress=lambda e: False, **settings)
 
 
+@pytest.mark.slow
 def test_a_noise_scale_is_sampled_with_the_rest(cases):
     """Of n points and k flat amplitudes ... here: s near 1 with sd 1/√(2 dof)."""
     post = sample(

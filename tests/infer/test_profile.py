@@ -20,6 +20,7 @@ def test_the_profile_of_a_linear_problem_is_its_standard_error(cases):
     assert two.upper == pytest.approx(result["s"] + 2 * result.error("s"), rel=1e-4)
 
 
+@pytest.mark.slow
 def test_the_profile_of_a_skewed_problem_is_asymmetric_and_exact():
     """μ = ln k of one mean: delta chi2 = n (ln k - ln k̂)²/σ², so k̂ exp(±σ/√n)."""
     y = np.full(4, 0.7) + np.array([0.1, -0.1, 0.2, -0.2])

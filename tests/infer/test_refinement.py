@@ -60,6 +60,7 @@ def test_a_fit_that_stays_says_nothing():
     assert not result.warnings
 
 
+@pytest.mark.slow
 def test_a_posterior_whose_draws_leave_is_drawn_again():
     post = js.sample(made(0.4), chains=2, warmup=100, draws=100, seed=2, warn=False)
     assert post.problem.model.terms == 32

@@ -2,12 +2,14 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxscatter.infer import fit
 from jaxscatter.infer.tables import data_record, distinct_amplitudes
 from jaxscatter.problem import Amplitude, joint
 
 
+@pytest.mark.slow
 def test_amplitudes_of_all_parts_have_their_joint_covariance(cases):
     """With explicit amplitudes the same numbers are ordinary parameters."""
     arrow = [Amplitude("a", shared=True), Amplitude("b")]

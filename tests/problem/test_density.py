@@ -138,6 +138,7 @@ def loglike(case, problem):
     return lambda x: problem.loglike(x, mode)
 
 
+@pytest.mark.slow
 @EVERY
 def test_log_likelihood_and_its_derivatives_are_those_of_the_dense_formula(name):
     case = CASES[name]
@@ -158,6 +159,7 @@ def test_log_likelihood_and_its_derivatives_are_those_of_the_dense_formula(name)
 SECOND = ["profile at zero", "flat scale", "nonnegative arrow far", "explicit model"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SECOND)
 def test_jvp_gradient_and_hessian_agree(name):
     case = CASES[name]

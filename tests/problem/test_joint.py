@@ -104,6 +104,7 @@ def test_the_log_posterior_is_that_of_one_dense_normal():
         )
 
 
+@pytest.mark.slow
 def test_slopes_of_a_function_tie_are_exact():
     problem, x = tied(), jnp.array([1.2, 0.9])
     for linear in ("profile", "gaussian"):
@@ -140,6 +141,7 @@ def test_the_triple_is_that_of_the_dense_residuals():
     assert not np.any(triple.null)
 
 
+@pytest.mark.slow
 def test_parts_with_groups_and_locals_add_up():
     one, other = cases.problem(), cases.problem(cases.ARROW, y=cases.data(4).y)
     both = joint(one, other, shared=("r", "w"))

@@ -203,6 +203,7 @@ def test_one_compilation_serves_data_bounds_priors_and_new_lambdas():
     assert len(traces) == 2  # a captured number is part of the model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("amplitudes", "noise", "mode"),
     [

@@ -95,6 +95,7 @@ def test_another_file_of_the_same_shape_compiles_nothing_anew():
     assert n > 0 and len(traces) == n and first != second
 
 
+@pytest.mark.slow
 def test_the_gradient_passes_through_vmap():
     problem = problem_of(streamed(measured()))
     slope = jax.grad(lambda x: problem.loglike(x, "flat"))

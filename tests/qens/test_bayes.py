@@ -193,6 +193,7 @@ def small():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["nuts", "ensemble"])
 def test_both_samplers_draw_the_posterior_and_the_prior_of_what_is_unseen(
     small, sampler
@@ -214,6 +215,7 @@ def test_both_samplers_draw_the_posterior_and_the_prior_of_what_is_unseen(
     assert abs(draws[:, 1].mean() - 0.25) < 0.05
 
 
+@pytest.mark.slow
 def test_a_fixed_parameter_keeps_its_value_in_the_draws(small):
     cfg = qens.Config(n_walkers=8, n_warmup=20, n_keep=20, thin=1)
     draws = quietly(
@@ -229,6 +231,7 @@ def test_a_fixed_parameter_keeps_its_value_in_the_draws(small):
     np.testing.assert_array_equal(draws[:, 1], 0.3)
 
 
+@pytest.mark.slow
 def test_the_pipeline_of_the_seed_runs_end_to_end(tmp_path):
     """Files, elastic line, resolution, bins, MAP, posterior, table of half widths."""
     example = examples.qens_benzene()

@@ -276,6 +276,7 @@ def test_a_numpy_model_has_the_derivatives_of_its_jax_twin():
     )
 
 
+@pytest.mark.slow
 def test_a_numpy_model_is_refused_by_nuts_by_name_and_samples_in_ensembles():
     data = qens.simulate(
         "translation_only",

@@ -119,6 +119,7 @@ def test_chi2_does_not_change_when_data_and_errors_are_scaled_together(moving):
         np.testing.assert_allclose(normal(one, x)[2], normal(other, x)[2], rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["global", "per_q"])
 def test_a_shift_of_the_elastic_line_is_recovered(kind):
     shifts = np.full(4, 0.011) if kind == "global" else np.array([-2, 1, 0, 3]) * 0.007
@@ -150,6 +151,7 @@ def test_a_shift_of_the_elastic_line_is_recovered(kind):
     assert np.all(np.abs(best.x[at] - shifts[: len(at)]) < 4 * errors)
 
 
+@pytest.mark.slow
 def test_explicit_amplitudes_have_a_finite_posterior(moving):
     problem = qens.problem(moving, "translation_only", inference="explicit")
     names = set(problem.parameters.names)
@@ -169,6 +171,7 @@ def test_inference_options_decide_how_sampling_treats_amplitudes(moving):
     assert modes == {"marginal": "nonnegative", "profile": "profile"}
 
 
+@pytest.mark.slow
 def test_a_linear_background_is_recovered(moving):
     slope = 0.15 * OMEGA / np.max(np.abs(OMEGA))
     bins = [
@@ -210,6 +213,7 @@ def sides(result):
     return np.sign(result.optima["D_s"] - result.optima["D_t"])
 
 
+@pytest.mark.slow
 def test_both_rotor_modes_are_reported_and_the_right_one_is_best():
     problem = qens.problem(top_data(0.05, 0.5), "anisotropic_rotor", lmax=2)
     best = js.multistart(problem, n=32, seed=0, keep=16, warn=False)

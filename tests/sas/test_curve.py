@@ -41,6 +41,7 @@ def test_smeared_curves_are_fitted_with_the_background_after_smearing():
     np.testing.assert_allclose(result.linear["value"], [1.0, 0.4], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_volume_and_effective_radius_come_with_errors():
     given = {"radius": 40.0, "volfraction": 0.1, "radius_pd": 0.1}
     curve = js.sas.intensity("sphere@hardsphere", Q, **given)

@@ -78,6 +78,7 @@ def test_a_loaded_result_is_enough(tmp_path, best):
     np.testing.assert_array_equal(measured.sigma, simulated().sigma[0])
 
 
+@pytest.mark.slow
 def test_every_part_of_a_joint_fit_is_an_entry(tmp_path):
     one, two = simulated(), simulated(seed=2, q_length=0.1)
     how = {"radius": 41.0}

@@ -248,6 +248,7 @@ def test_data_without_errors_scale_the_covariance():
     assert not problem.given.sigma_given
 
 
+@pytest.mark.slow
 def test_posteriors_keep_the_scale_as_a_parameter():
     """And integrate the background out alone."""
     problem = js.sas.problem(DATASET, "sphere", radius=41.0)
@@ -263,6 +264,7 @@ def test_posteriors_keep_the_scale_as_a_parameter():
     np.testing.assert_allclose(radius.std(), fit.error("radius"), rtol=0.3)
 
 
+@pytest.mark.slow
 def test_a_size_that_outgrows_its_rule_goes_on_with_a_finer_one():
     q = np.geomspace(0.004, 0.5, 80)
     truth = np.asarray(js.sas.intensity("cylinder", q, length=1500.0, radius=15.0))

@@ -69,6 +69,7 @@ def test_innovations_are_second_differences(fitted):
     np.testing.assert_allclose(log_x.mean(), theta["level"], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_draws_of_a_posterior_make_a_band(fitted):
     _, best = fitted
     post = js.laplace(best, draws=200, check=False, warn=False)

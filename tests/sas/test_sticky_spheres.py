@@ -101,6 +101,7 @@ def test_gradients_are_finite_at_the_limits(values):
         assert np.all(np.isfinite(slope))
 
 
+@pytest.mark.slow
 def test_sticky_sphere_gradients():
     # Arguments of order one suit the step of the finite differences.
     scaled = jax.jit(lambda x, r, *rest: stickyhardsphere(x / 80, 40 * r, *rest))

@@ -36,6 +36,7 @@ def test_the_first_coordinate_is_the_rate_at_the_middle_time():
     np.testing.assert_allclose(u[0], np.log(1000.0 * t_ref**-0.3), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_they_decouple_the_three():
     problem = made()
     x = problem.start()

@@ -63,6 +63,7 @@ def test_results_name_convention_and_spelling():
     assert problem.model.name == "laminar_flow (homodyne_v2, rate=power)"
 
 
+@pytest.mark.slow
 def test_results_carry_half_of_d0():
     import jaxscatter as js
 
@@ -91,6 +92,7 @@ def test_single_precision_is_refused_unless_wanted(monkeypatch):
         xpcs.problem(data, values=THETA)
 
 
+@pytest.mark.slow
 def test_several_q_share_the_physics():
     """Groups of two Q and one angle each: one fit, amplitudes of their own."""
     import jaxscatter as js

@@ -31,6 +31,7 @@ def fitted(phi):
     return js.fit(xpcs.problem(data, values=start, fixed=HELD), warn=False)
 
 
+@pytest.mark.slow
 def test_angles_that_are_their_own_mirror_images_are_said():
     fit = fitted([0.0, 90.0])
     assert any("cannot tell phi0 from -phi0" in w for w in fit.warnings)
@@ -39,6 +40,7 @@ def test_angles_that_are_their_own_mirror_images_are_said():
     assert abs(other.statistics["delta_chi2"]) < 1e-4
 
 
+@pytest.mark.slow
 def test_another_angle_tells_the_direction_a_little():
     """At 0, 45 and 90 degrees the mirror image is a mode of its own."""
     fit = fitted([0.0, 45.0, 90.0])
@@ -56,6 +58,7 @@ def test_mirrored(phi, expected):
     assert mirrored(np.asarray(phi)) is expected
 
 
+@pytest.mark.slow
 def test_without_a_free_direction_there_is_no_mode():
     data = xpcs.from_matrices(np.ones((1, 5, 5)), np.zeros(1), q=0.01, dt=0.1)
     fit = js.fit(xpcs.problem(data, "static", values={}, active=["D0"]), warn=False)

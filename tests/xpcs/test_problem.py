@@ -63,6 +63,7 @@ def test_fits_from_the_default_start_are_those_of_scipy(simulated, name):
         assert abs(got[n] - truth) < 4 * errors[n], n
 
 
+@pytest.mark.slow
 def test_scaling_as_parameters_ends_where_the_projection_ends(simulated):
     projected, _ = simulated("fit_static_a")
     individual, _ = simulated("fit_static_a", scaling="individual")
@@ -74,6 +75,7 @@ def test_scaling_as_parameters_ends_where_the_projection_ends(simulated):
         np.testing.assert_allclose(a.error(n), b.error(n), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_passes_may_free_parameters_one_after_another(simulated):
     """D0 alone, then its exponent too, then all: each starts where the last ended."""
     problem, _ = simulated("fit_static_a", active=["D0"])

@@ -64,6 +64,7 @@ def test_mean_over_all_ages_gives_the_fit_of_scipy(measured, reference):
     np.testing.assert_allclose(fit.statistics["red_chi2"], known["red_chi2"], rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.peer
 def test_noisy_cuts_are_fitted_no_worse_than_by_scipy(measured, reference):
     known = reference("xpcs/nsls2_age_fits.json")
@@ -111,6 +112,7 @@ def test_parameters_of_an_exact_curve_come_back(decay, curve, truth):
         np.testing.assert_allclose(table[name], value, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_errors_of_many_groups_are_calibrated():
     """Sixty groups of one truth in one problem: deviations over their errors."""
     rng = np.random.default_rng(3)
@@ -129,6 +131,7 @@ def test_errors_of_many_groups_are_calibrated():
         assert 0.6 < np.var(z) < 1.6, name
 
 
+@pytest.mark.slow
 def test_groups_may_share_a_parameter_or_hold_one():
     curves = [1 + 0.2 * stretched_exponential(TAU, g, 1.3) for g in (0.1, 1.0, 5.0)]
     data = cuts_of(np.stack([np.asarray(c) for c in curves]), 1e-3)
@@ -162,6 +165,7 @@ def test_decay_at_an_age_follows_the_transport_of_that_age():
     np.testing.assert_array_equal(cut_table(fit)["age"], ages)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exponent", [0.2, 1.0, 3.0])
 def test_cost_has_a_finite_slope_at_the_ends_of_the_bounds(exponent):
     tau = np.concatenate([[0.0], TAU])

@@ -67,6 +67,7 @@ def made(scaling, n=7, **known):
     return xpcs.problem(data(n), "static", values=THETA, scaling=scaling, **known)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scaling", "n", "free", "solved"),
     [

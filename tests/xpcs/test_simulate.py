@@ -31,6 +31,7 @@ def test_without_noise_the_points_are_the_closed_form():
     assert {*data.coords} == {"early", "late", "phi", "q", "t", "dt"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("convention", ["pnas", "homodyne_v2", "homodyne_v1"])
 @pytest.mark.parametrize("rate", ["power", "offset"])
 def test_the_model_of_the_problem_agrees_at_the_truth(convention, rate):

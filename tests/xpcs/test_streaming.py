@@ -51,6 +51,7 @@ def test_sums_are_those_of_memory(path, exclude_t0, monkeypatch):
     np.testing.assert_allclose([one.cost, value], [two.cost, other], rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_a_fit_from_the_default_start(path):
     fit = js.fit(xpcs.problem(xpcs.stream(path, sigma=0.01), "static"), warn=False)
     known = js.fit(xpcs.problem(loaded(path), "static"), warn=False)
@@ -60,6 +61,7 @@ def test_a_fit_from_the_default_start(path):
         assert abs(fit[name] - known[name]) < 1e-4 * known.error(name)
 
 
+@pytest.mark.slow
 def test_mixed_precision_ends_within_a_hundredth_of_an_error(path):
     data = xpcs.stream(path, sigma=0.01, single=True)
     problem = xpcs.problem(data, "static", values=THETA, precision="mixed")

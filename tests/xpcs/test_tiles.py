@@ -81,6 +81,7 @@ def test_other_ways_to_scale_use_tiles_too(scaling):
     same(*pair(problem, problem.start() * 1.03))
 
 
+@pytest.mark.slow
 def test_a_robust_loss_uses_tiles_too():
     problem = made(likelihood=Gaussian(loss="soft_l1"))
     assert passes.has_blocks(problem)

@@ -106,6 +106,7 @@ def test_tables_grow_strictly_even_where_the_rate_is_floored():
         assert np.all(np.diff(table) > 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("integration", ["trapezoid", "analytic"])
 @pytest.mark.parametrize("exponent", [-1.0, -2 / 3, 0.0, 0.5])
 def test_tables_have_derivatives_of_second_order(integration, exponent):
