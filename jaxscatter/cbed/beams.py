@@ -70,16 +70,21 @@ class Beams(eqx.Module):
             )
         return int(found[0])
 
-    def positions(self, hkls: Int[ArrayLike, "out 3"]) -> tuple[int, ...]:
+    def positions(
+        self, hkls: Int[ArrayLike, "out 3"] | Sequence[Sequence[int]]
+    ) -> tuple[int, ...]:
         """Where several reflections stand."""
         return tuple(self.position(hkl) for hkl in np.asarray(hkls))
 
     def __repr__(self) -> str:
-        weak = f" and {self.weak.shape[0]} weak ones" if self.weak.shape[0] else ""
+        weak = f" and {self.weak.shape[0]} weak" if self.weak.shape[0] else ""
         return f"Beams({self.n} strong{weak}, {self.differences.shape[0]} couplings)"
 
 
-def beams(hkl: Num[ArrayLike, "n 3"], weak: Num[ArrayLike, "w 3"] | None = None):
+def beams(
+    hkl: Num[ArrayLike, "n 3"] | Sequence[Sequence[int]],
+    weak: Num[ArrayLike, "w 3"] | Sequence[Sequence[int]] | None = None,
+) -> Beams:
     """`Beams` from explicit lists.
 
     Raises:
@@ -107,32 +112,33 @@ def beams(hkl: Num[ArrayLike, "n 3"], weak: Num[ArrayLike, "w 3"] | None = None)
     )
 
 
-def _integers(name: str, hkl: ArrayLike) -> Int[np.ndarray, "n 3"]:
+def _integers(
+    name: str, hkl: ArrayLike | Sequence[Sequence[int]]
+) -> Int[np.ndarray, "n 3"]:
     values = np.asarray(hkl)
     if values.ndim != 2 or values.shape[1] != 3:
         raise ModelError(f"{name} has shape {values.shape}; expected (n, 3)")
-    rounded = np.round(values).astype(np.int64)
-    if not np.array_equal(rounded, values):
+    if not np.all(np.round(values) == values) or not np.all(np.isfinite(values)):
         raise ModelError(f"{name} holds numbers that are not integers")
-    return rounded
+    return values.astype(np.int64)
 
 
 def deviations(
     hkl: Num[ArrayLike, "n 3"],
-    cell: Float[ArrayLike, "6"],
+    cell: Num[ArrayLike, "6"],
     frame: Frame,
     energy: float | int,
-    kt: Float[ArrayLike, "tilts 2"],
+    kt: Num[ArrayLike, "tilts 2"],
 ) -> Float[np.ndarray, "tilts n"]:
     """s_g = -(2K·g + g²)/(2K) in 1/Å on the host, for choosing beams."""
-    wavenumber = float(electron.wavenumber(energy))
+    wavenumber = float(electron.wavenumber(float(energy)))
     k = np.asarray(wave_vectors(np.asarray(kt, float), wavenumber))
     g = np.asarray(frame.lab_vectors(np.asarray(hkl, float), cell))
     square = np.sum(np.square(g), axis=1)
     return -(2 * k @ g.T + square[None, :]) / (2 * wavenumber)
 
 
-def candidates(cell: Float[ArrayLike, "6"], g_max: float | int) -> np.ndarray:
+def candidates(cell: Num[ArrayLike, "6"], g_max: float | int) -> np.ndarray:
     """All hkl with |g| <= g_max, by length, 000 first."""
     edges = np.linalg.norm(np.asarray(lattice.direct_basis(cell)), axis=1)
     # |h| <= |a||g|, since h = a·g
@@ -161,7 +167,7 @@ def select_beams(
     crystal: Any,
     frame: Frame,
     energy: float | int,
-    kt: Float[ArrayLike, "tilts 2"] | None = None,
+    kt: Num[ArrayLike, "tilts 2"] | None = None,
     *,
     g_max: float | int = 2.0,
     s_max: float | int = 0.03,
@@ -198,7 +204,8 @@ def select_beams(
     hkl = candidates(cell, g_max)
     hkl = hkl[centred(hkl, crystal)]
     if not holz:
-        hkl = hkl[hkl @ np.asarray(frame.zone) == 0]
+        zone = np.asarray(frame.zone, float)
+        hkl = hkl[np.abs(hkl @ zone) <= 1e-9 * np.abs(hkl) @ np.abs(zone)]
     s = np.min(np.abs(deviations(hkl, cell, frame, energy, tilts)), axis=0)
     inside = (s <= float(s_max)) | ~np.any(hkl, axis=1)
     hkl, s = hkl[inside], s[inside]
@@ -209,7 +216,7 @@ def select_beams(
         u, _ = optical_potential(crystal, hkl, energy, table=table, absorption="none")
         size = np.abs(np.asarray(u))
         largest = float(size[np.any(hkl, axis=1)].max(initial=0.0))
-        distance = 2 * float(electron.wavenumber(energy)) * s
+        distance = 2 * float(electron.wavenumber(float(energy))) * s
         weak = distance > float(omega_max) * np.maximum(size, 1e-12)
         if s_min is not None:
             weak &= distance > float(s_min)
@@ -222,17 +229,18 @@ def select_beams(
         )
     if not (bethe and np.any(weak)):
         return beams(strong)
-    closest = float(np.min(s[weak])) * 2 * float(electron.wavenumber(energy))
+    closest = float(np.min(s[weak])) * 2 * float(electron.wavenumber(float(energy)))
     check_bethe(closest, largest)
     return beams(strong, hkl[weak])
 
 
-def check_bethe(closest: float, largest: float) -> None:
+def check_bethe(closest: float, largest: float, warn: bool = True) -> None:
     """Refuse weak beams at their Bragg position, and warn of those close to it.
 
     Args:
         closest: smallest |2K s_w| of the weak beams on the grid of tilts.
         largest: max |U|.
+        warn: of those above max |U| but too close for one per cent.
     """
     ratio = closest / max(largest, 1e-300)
     if ratio < 1.0:
@@ -241,7 +249,7 @@ def check_bethe(closest: float, largest: float) -> None:
             f"tilts, less than max|U| = {largest:.3g} 1/Å²: Bethe potentials diverge; "
             "raise s_min or omega_max, or use all beams (bethe=False)"
         )
-    if ratio < BETHE_RATIO:
+    if warn and ratio < BETHE_RATIO:
         warnings.warn(
             f"weak beams come within |2K s|/max|U| = {ratio:.1f}; Bethe potentials "
             f"reach 1 % of the intensity only above {BETHE_RATIO:g}; raise s_min or "
@@ -252,7 +260,7 @@ def check_bethe(closest: float, largest: float) -> None:
 
 
 def _without_grazing(hkl, s, crystal, frame, energy, tilts):
-    wavenumber = float(electron.wavenumber(energy))
+    wavenumber = float(electron.wavenumber(float(energy)))
     k = np.asarray(wave_vectors(tilts, wavenumber))
     normal = np.asarray(frame.surface(crystal.cell, k))
     g = np.asarray(frame.lab_vectors(hkl.astype(float), crystal.cell))

@@ -27,7 +27,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
-from jaxtyping import Array, ArrayLike, Complex, Float
+from jaxtyping import Array, ArrayLike, Complex, Float, Num
 
 from .._types import as_float
 from ..errors import ModelError
@@ -39,6 +39,8 @@ from ..numerics.chebyshev_waves import (
 )
 from ..numerics.unitary_waves import exponential_waves, unitary_waves
 from . import electron
+from ._checks import check_hermitian, check_leaving, check_thickness, check_weak
+from .absorption import NoAbsorption, absorption_rule
 from .beams import Beams
 from .geometry import Frame, wave_vectors
 from .structure_factors import optical_potential
@@ -86,17 +88,18 @@ class Coefficients(eqx.Module):
 
 
 def coefficients(
-    crystal: Any, beams: Beams, energy: Float[ArrayLike, ""], settings: Settings
+    crystal: Any, beams: Beams, energy: Num[ArrayLike, ""], settings: Settings
 ) -> Coefficients:
     """U and U' of a crystal of independent atoms."""
     u, w = optical_potential(
         crystal,
         beams.differences,
-        energy,
+        as_float(energy),
         table=settings.table,
         absorption=settings.absorption,
     )
-    return Coefficients(u, None if settings.absorption == "none" else w)
+    elastic = isinstance(absorption_rule(settings.absorption), NoAbsorption)
+    return Coefficients(u, None if elastic else w)
 
 
 class Diffraction(eqx.Module):
@@ -110,7 +113,7 @@ class Diffraction(eqx.Module):
 
 
 def diffraction(
-    cell: Float[ArrayLike, "6"],
+    cell: Num[ArrayLike, "6"],
     beams: Beams,
     frame: Frame,
     kt: Float[Array, "tilts 2"],
@@ -132,6 +135,7 @@ def diffraction(
     k_n = jnp.sum(k * normal, axis=1)[:, None]
     g = frame.lab_vectors(as_float(beams.hkl), cell)
     g_n = normal @ g.T
+    check_leaving(1 + g_n / k_n, beams.hkl)
     twice_ks = _twice_ks(k, g, form)
     weak = None
     if beams.weak.shape[0]:
@@ -160,7 +164,18 @@ def _twice_ks(k, g, form):
 def matrices(
     beams: Beams, values: Coefficients
 ) -> tuple[Complex[Array, "a a"], Complex[Array, "a a"] | None]:
-    """U without U_0, and U' with U'_0, at row g and column h the coefficient h - g."""
+    """U without U_0, and U' with U'_0, at row g and column h the coefficient h - g.
+
+    Raises:
+        ModelError: the coefficients are not those of `beams.differences`.
+    """
+    for name in ("elastic", "absorptive"):
+        given = getattr(values, name)
+        if given is not None and given.shape != beams.differences.shape[:1]:
+            raise ModelError(
+                f"{name} has shape {given.shape}; expected one coefficient for each "
+                f"of the {beams.differences.shape[0]} differences of the beams"
+            )
     size = beams.index.shape[0]
     off = jnp.asarray(~np.eye(size, dtype=bool))
     u = jnp.where(off, values.elastic[beams.index], 0.0)
@@ -171,11 +186,11 @@ def matrices(
 def inner_wavenumber(
     beams: Beams,
     values: Coefficients,
-    energy: Float[ArrayLike, ""],
+    energy: Num[ArrayLike, ""],
     refraction: bool,
 ) -> Float[Array, ""]:
     """K of the incident wave, with the mean inner potential where asked for."""
-    k = electron.wavenumber(energy)
+    k = electron.wavenumber(as_float(energy))
     if not refraction:
         return k
     mean = jnp.real(values.elastic[beams.index[0, 0]])
@@ -303,13 +318,30 @@ def _plan_here(beams, values, parts, thickness):
     return plan_waves(beams, values, parts, float(np.max(np.asarray(thickness))))
 
 
+def _prepared(crystal, beams, kt, energy, frame, settings, potential):
+    """Coefficients and geometry, checked where they are numbers."""
+    values = potential
+    if values is None:
+        values = coefficients(crystal, beams, energy, settings)
+    u, w = matrices(beams, values)
+    if potential is not None:
+        check_hermitian("elastic", u)
+        if w is not None:
+            check_hermitian("absorptive", w)
+    k = inner_wavenumber(beams, values, energy, settings.refraction)
+    parts = diffraction(crystal.cell, beams, frame, as_float(kt), k, settings.form)
+    if parts.weak is not None:
+        check_weak(parts.weak, u)
+    return values, parts
+
+
 def bloch_amplitudes(
     crystal: Any,
     beams: Beams,
-    kt: Float[ArrayLike, "tilts 2"],
-    thickness: Float[ArrayLike, " times"] | float | int,
+    kt: Num[ArrayLike, "tilts 2"],
+    thickness: Num[ArrayLike, " times"] | float | int,
     *,
-    energy: Float[ArrayLike, ""],
+    energy: Num[ArrayLike, ""],
     frame: Frame,
     settings: Settings | None = None,
     potential: Coefficients | None = None,
@@ -335,13 +367,8 @@ def bloch_amplitudes(
     """
     chosen = Settings() if settings is None else settings
     t = jnp.atleast_1d(as_float(thickness))
-    if not isinstance(t, Tracer) and not bool(jnp.all(t >= 0)):
-        raise ModelError(f"thickness is {np.asarray(t).tolist()}; expected 0 Å or more")
-    values = potential
-    if values is None:
-        values = coefficients(crystal, beams, energy, chosen)
-    k = inner_wavenumber(beams, values, energy, chosen.refraction)
-    parts = diffraction(crystal.cell, beams, frame, as_float(kt), k, chosen.form)
+    check_thickness(t)
+    values, parts = _prepared(crystal, beams, kt, energy, frame, chosen, potential)
     rows = None if output is None else beams.positions(output)
     return waves(beams, values, parts, t, chosen, plan, rows)
 
@@ -349,8 +376,8 @@ def bloch_amplitudes(
 def bloch_intensities(
     crystal: Any,
     beams: Beams,
-    kt: Float[ArrayLike, "tilts 2"],
-    thickness: Float[ArrayLike, " times"] | float | int,
+    kt: Num[ArrayLike, "tilts 2"],
+    thickness: Num[ArrayLike, " times"] | float | int,
     **arguments: Any,
 ) -> Float[Array, "tilts times out"]:
     """I_g = |ψ_g|² of a beam of intensity 1, by `bloch_amplitudes`."""
@@ -361,8 +388,8 @@ def bloch_intensities(
 def plan(
     crystal: Any,
     beams: Beams,
-    kt: Float[ArrayLike, "tilts 2"],
-    thickness: Float[ArrayLike, " times"] | float | int,
+    kt: Num[ArrayLike, "tilts 2"],
+    thickness: Num[ArrayLike, " times"] | float | int,
     *,
     energy: float | int,
     frame: Frame,
@@ -377,10 +404,7 @@ def plan(
     spectrum by less than `margin`; NaN beyond.
     """
     chosen = Settings() if settings is None else settings
-    values = potential
-    if values is None:
-        values = coefficients(crystal, beams, energy, chosen)
-    k = inner_wavenumber(beams, values, energy, chosen.refraction)
-    parts = diffraction(crystal.cell, beams, frame, as_float(kt), k, chosen.form)
+    check_thickness(jnp.asarray(thickness))
+    values, parts = _prepared(crystal, beams, kt, energy, frame, chosen, potential)
     longest = float(np.max(np.asarray(thickness)))
     return plan_waves(beams, values, parts, longest, margin, real)

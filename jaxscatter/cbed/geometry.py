@@ -30,7 +30,7 @@ _PARALLEL = 1e-6  # sine of the smallest angle between x_axis and the zone
 
 
 def lab_axes(
-    cell: Float[ArrayLike, "6"],
+    cell: Num[ArrayLike, "6"],
     zone: Num[ArrayLike, "3"],
     x_axis: Num[ArrayLike, "3"],
 ) -> Float[Array, "3 3"]:
@@ -61,6 +61,11 @@ def lab_axes(
     return jnp.stack([x, jnp.cross(z, x), z])
 
 
+def _numbers(values):
+    """A tuple of plain numbers, which hash and compare by value."""
+    return tuple(np.asarray(values).tolist())
+
+
 class Frame(eqx.Module):
     """Zone and x axis of a pattern; the lab axes follow from the cell.
 
@@ -71,12 +76,12 @@ class Frame(eqx.Module):
             vector of the exit surface, along the propagation.
     """
 
-    zone: tuple[float | int, ...] = eqx.field(static=True, converter=tuple)
-    x_axis: tuple[float | int, ...] = eqx.field(static=True, converter=tuple)
+    zone: tuple[float | int, ...] = eqx.field(static=True, converter=_numbers)
+    x_axis: tuple[float | int, ...] = eqx.field(static=True, converter=_numbers)
     normal: str | tuple[float | int, ...] = eqx.field(
         static=True,
         default="zone",
-        converter=lambda v: v if isinstance(v, str) else tuple(v),
+        converter=lambda v: v if isinstance(v, str) else _numbers(v),
     )
 
     def __check_init__(self):
@@ -91,28 +96,29 @@ class Frame(eqx.Module):
         elif len(self.normal) != 3:
             raise ModelError(f"normal is {self.normal}; expected 3 numbers")
 
-    def axes(self, cell: Float[ArrayLike, "6"]) -> Float[Array, "3 3"]:
+    def axes(self, cell: Num[ArrayLike, "6"]) -> Float[Array, "3 3"]:
         """Rows x̂, ŷ, ẑ in crystal Cartesian axes."""
         return lab_axes(cell, np.asarray(self.zone), np.asarray(self.x_axis))
 
     def lab_vectors(
-        self, hkl: Num[ArrayLike, "*n 3"], cell: Float[ArrayLike, "6"]
+        self, hkl: Num[ArrayLike, "*n 3"], cell: Num[ArrayLike, "6"]
     ) -> Float[Array, "*n 3"]:
         """G in lab axes, 1/Å."""
         return lattice.vectors(hkl, cell) @ self.axes(cell).T
 
-    def x_length(self, cell: Float[ArrayLike, "6"]) -> Float[Array, ""]:
+    def x_length(self, cell: Num[ArrayLike, "6"]) -> Float[Array, ""]:
         """|g| of the x axis in 1/Å, the length `gl` pixels stand for."""
         return lattice.lengths_of(jnp.asarray(self.x_axis, float), cell)
 
     def surface(
-        self, cell: Float[ArrayLike, "6"], k: Float[Array, "tilts 3"]
+        self, cell: Num[ArrayLike, "6"], k: Float[ArrayLike, "tilts 3"]
     ) -> Float[Array, "tilts 3"]:
         """Unit normal of the exit surface for each wave vector, lab axes.
 
         Raises:
             ModelError: the beam does not leave through this surface.
         """
+        k = as_float(k)
         if self.normal == "beam":
             return k / jnp.linalg.norm(k, axis=1)[:, None]
         if self.normal == "zone":
@@ -129,7 +135,7 @@ class Frame(eqx.Module):
         return jnp.broadcast_to(n[None, :], k.shape)
 
     def tangential(
-        self, kt_hkl: Float[ArrayLike, "3"], cell: Float[ArrayLike, "6"]
+        self, kt_hkl: Num[ArrayLike, "3"], cell: Num[ArrayLike, "6"]
     ) -> Float[Array, "2"]:
         """K_t (k_x, k_y) in 1/Å from its components on a*, b*, c*.
 
@@ -147,7 +153,7 @@ class Frame(eqx.Module):
         return lab[:2]
 
     def tangential_hkl(
-        self, kt: Float[ArrayLike, "*n 2"], cell: Float[ArrayLike, "6"]
+        self, kt: Num[ArrayLike, "*n 2"], cell: Num[ArrayLike, "6"]
     ) -> Float[Array, "*n 3"]:
         """Components of K_t on a*, b*, c* from (k_x, k_y) in 1/Å."""
         cartesian = as_float(kt) @ self.axes(cell)[:2]
@@ -155,7 +161,9 @@ class Frame(eqx.Module):
 
 
 def tilted(
-    wavenumber: Float[ArrayLike, ""], tilt_x: Float[ArrayLike, "*n"], tilt_y: ArrayLike
+    wavenumber: Num[ArrayLike, ""],
+    tilt_x: Num[ArrayLike, "*n"],
+    tilt_y: Num[ArrayLike, "*n"],
 ) -> Float[Array, "*n 2"]:
     """K_t = K (sin tilt_x, sin tilt_y), tilts in degrees."""
     angles = jnp.stack([as_float(tilt_x), as_float(tilt_y)], axis=-1)
@@ -163,7 +171,7 @@ def tilted(
 
 
 def wave_vectors(
-    kt: Float[ArrayLike, "tilts 2"], wavenumber: Float[ArrayLike, ""]
+    kt: Num[ArrayLike, "tilts 2"], wavenumber: Num[ArrayLike, ""]
 ) -> Float[Array, "tilts 3"]:
     """K = K_t + ẑ √(K² - K_t²) in lab axes.
 
@@ -182,10 +190,10 @@ def wave_vectors(
 
 
 def kt_of_offset(
-    offset: Float[ArrayLike, "*n 2"],
-    kt0: Float[ArrayLike, "2"],
-    gl: Float[ArrayLike, ""],
-    x_length: Float[ArrayLike, ""],
+    offset: Num[ArrayLike, "*n 2"],
+    kt0: Num[ArrayLike, "2"],
+    gl: Num[ArrayLike, ""],
+    x_length: Num[ArrayLike, ""],
 ) -> Float[Array, "*n 2"]:
     """K_t of pixels at offset (j down, i right) from the one of K_t0.
 
@@ -202,10 +210,10 @@ def kt_of_offset(
 
 
 def kt2pixel(
-    kt: Float[ArrayLike, "*n 2"],
-    kt0: Float[ArrayLike, "2"],
-    gl: Float[ArrayLike, ""],
-    x_length: Float[ArrayLike, ""],
+    kt: Num[ArrayLike, "*n 2"],
+    kt0: Num[ArrayLike, "2"],
+    gl: Num[ArrayLike, ""],
+    x_length: Num[ArrayLike, ""],
 ) -> Float[Array, "*n 2"]:
     """Offset (j, i) in pixels of K_t from K_t0; the inverse of `kt_of_offset`."""
     kt = as_float(kt)
@@ -215,28 +223,28 @@ def kt2pixel(
 
 
 def set_tilt0(
-    kt: Float[ArrayLike, "2"],
-    pixel: Float[ArrayLike, "2"],
-    gl: Float[ArrayLike, ""],
-    x_length: Float[ArrayLike, ""],
+    kt: Num[ArrayLike, "2"],
+    pixel: Num[ArrayLike, "2"],
+    gl: Num[ArrayLike, ""],
+    x_length: Num[ArrayLike, ""],
 ) -> Float[Array, "2"]:
     """K_t0 such that the pixel at offset (j, i) sees K_t."""
     return as_float(kt) - kt_of_offset(pixel, jnp.zeros(2), gl, x_length)
 
 
 def convergence_angle(
-    conv: Float[ArrayLike, ""],
-    x_length: Float[ArrayLike, ""],
-    wavelength: Float[ArrayLike, ""],
+    conv: Num[ArrayLike, ""],
+    x_length: Num[ArrayLike, ""],
+    wavelength: Num[ArrayLike, ""],
 ) -> Float[Array, ""]:
     """Semi-angle α = λ conv |g_x| of a disk of radius conv |g_x|, in mrad."""
     return 1000 * as_float(wavelength) * as_float(conv) * as_float(x_length)
 
 
 def disk(
-    radius: Float[ArrayLike, ""],
+    radius: Num[ArrayLike, ""],
     samples: int,
-    centre: Sequence[float | int] | Float[ArrayLike, "2"] = (0.0, 0.0),
+    centre: Sequence[float | int] | Num[ArrayLike, "2"] = (0.0, 0.0),
     rectangle: bool = False,
 ) -> tuple[Float[Array, "tilts 2"], Bool[np.ndarray, "side side"]]:
     """Square grid of K_t over a disk: its points inside, and where they lie.
@@ -280,12 +288,12 @@ def tilt_grid(
 
 
 def bragg_tilt(
-    hkl: Num[ArrayLike, "3"], frame: Frame, cell: Float[ArrayLike, "6"]
+    hkl: Num[ArrayLike, "3"], frame: Frame, cell: Num[ArrayLike, "6"]
 ) -> Float[Array, "2"]:
     """K_t = -g_t/2 at which a reflection of the zero Laue zone is excited, 1/Å."""
     return -0.5 * frame.lab_vectors(as_float(hkl), cell)[:2]
 
 
-def mrad(kt: Float[ArrayLike, "*n 2"], wavenumber: Float[ArrayLike, ""]) -> np.ndarray:
+def mrad(kt: Num[ArrayLike, "*n 2"], wavenumber: Num[ArrayLike, ""]) -> np.ndarray:
     """Tilt angles in mrad of K_t, for axes of figures."""
     return 1000 * np.arcsin(np.asarray(kt) / float(as_float(wavenumber)))

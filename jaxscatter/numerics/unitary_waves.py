@@ -31,7 +31,9 @@ def _parts(h, t, entrance):
     w, c = jnp.linalg.eigh(h)
     into = jnp.conj(c).T @ entrance
     phases = jnp.exp((2j * math.pi) * t[:, None] * w[None, :])
-    return (phases * into[None, :]) @ c.T, w, c, into
+    psi = (phases * into[None, :]) @ c.T
+    # t = 0 gives e₀ exactly
+    return jnp.where((t == 0)[:, None], entrance[None, :], psi), w, c, into
 
 
 @_waves.defjvp
