@@ -5,8 +5,21 @@ knows a format and returns arrays; it knows no technique and no model.
 """
 
 from . import nxspe
+from .bloch_dat import BlochInput, read_dat
+from .bloch_dat_write import write_dat
+from .bloch_hdf5 import (
+    BlochSimulation,
+    Eigenpairs,
+    read_simulation,
+    write_simulation,
+)
+from .bloch_img import read_felix, read_img, read_stack
 from .cansas_xml import read_cansas_xml
+from .cif import read_cif
+from .crystal_record import CrystalRecord
 from .curve import Curve, Image
+from .dm import DmImage, read_dm
+from .hkl import ReflectionTable, read_hkl, write_hkl
 from .nxcansas import read_nxcansas
 from .nxcansas_write import write_nxcansas
 from .sas_ascii import read_ascii
@@ -18,8 +31,14 @@ from .two_time_write import write_aps_u, write_npz, write_plain
 
 __all__ = [
     "CACHE_TEMPLATE",
+    "BlochInput",
+    "BlochSimulation",
+    "CrystalRecord",
     "Curve",
+    "DmImage",
+    "Eigenpairs",
     "Image",
+    "ReflectionTable",
     "TwoTime",
     "TwoTimeFile",
     "cache_name",
@@ -27,13 +46,24 @@ __all__ = [
     "read_ascii",
     "read_cache",
     "read_cansas_xml",
+    "read_cif",
     "read_curves",
+    "read_dat",
+    "read_dm",
+    "read_felix",
+    "read_hkl",
+    "read_img",
     "read_nxcansas",
     "read_sas",
+    "read_simulation",
+    "read_stack",
     "read_two_time",
     "write_aps_u",
     "write_cache",
+    "write_dat",
+    "write_hkl",
     "write_npz",
     "write_nxcansas",
     "write_plain",
+    "write_simulation",
 ]
