@@ -18,7 +18,7 @@ def check_thickness(thickness: ArrayLike) -> None:
         raise ModelError(f"thickness is {x.tolist()}; expected finite numbers >= 0 Å")
 
 
-def check_leaving(along: Array, hkl: Int[np.ndarray, "n 3"]) -> None:
+def check_leaving(along: Array, hkl: Int[ArrayLike, "n 3"]) -> None:
     """Refuse beams that travel along the surface or back.
 
     Args:

@@ -1,0 +1,487 @@
+"""Problems of electron diffraction: a pattern, a crystal, and what is refined.
+
+Units: as in `model`.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import ArrayLike, Float
+
+from ..errors import DataError, ModelError, ParameterError
+from ..problem import Amplitude, Dataset, Gaussian, Parameter, ParameterSet, Problem
+from ..problem import prior as priors_of
+from . import bloch
+from .beams import Beams, select_beams
+from .bloch import Settings
+from .crystal import Crystal
+from .geometry import Frame
+from .model import (
+    CELL,
+    GEOMETRY,
+    DiffractionModel,
+    diskshift_names,
+    pixel_kt,
+    site_names,
+)
+from .refined import Refined, names_of, none, refined
+from .structure_factors import optical_potential
+
+BACKGROUNDS = ("disk", "pattern", "none")
+_THICKNESS = (0.5, 1.5)
+_SCALE = 0.05  # of gl; of rotation in units of 90 degrees
+_SHIFT = 10.0  # pixels
+
+
+def problem(
+    data: Dataset,
+    crystal: Crystal,
+    *,
+    energy: float | int,
+    thickness: float | int,
+    frame: Frame,
+    gl: float | int,
+    kt: Float[ArrayLike, "2"] | Sequence[float | int] = (0.0, 0.0),
+    rotation: float | int = 0.0,
+    reflections: Sequence[Sequence[int]] = (),
+    start: Mapping[str, float | int] | None = None,
+    free: Sequence[str] | None = None,
+    bounds: Mapping[str, tuple[Any, Any]] | None = None,
+    priors: Mapping[str, Any] | None = None,
+    ties: Mapping[str, Any] | None = None,
+    background: str = "disk",
+    shift_disks: bool = False,
+    psf: str | None = None,
+    padding: int = 10,
+    beams: Beams | Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
+    likelihood: Gaussian | None = None,
+    equivalents: bool = True,
+    margin: float | int = 1.1,
+) -> Problem:
+    """A problem of the disks of one CBED pattern, or of LARBED images.
+
+    The scale c (>= 0) is common to all disks and the background to a disk; both are
+    linear, solved for at every step, and need no start values.
+
+    Args:
+        data: from `load`, `from_images` or `simulate`.
+        crystal: what diffracts; reflections that are not refined scatter as its
+            independent atoms do.
+        energy: of the electrons, keV.
+        thickness: start value, Å.
+        frame: zone, x axis and surface.
+        gl: pixels or scan steps per |g_x|.
+        kt: K_t of the pattern's centre (k_x, k_y), 1/Å.
+        rotation: of the pattern, degrees.
+        reflections: hkl whose U and U' are refined.
+        start: start values by parameter name, instead of those of the crystal.
+        free: names of the parameters to vary; "geometry" stands for gl, rotation and
+            shifts. By default U and U' of the reflections, thickness, and geometry.
+        bounds: (lo, hi) by name.
+        priors: numpyro distributions by name. Without: normal of 5 % about U and U',
+            log-normal of 5 % about the thickness, normal for geometry.
+        ties: name of another parameter, or a function of parameters, by name.
+        background: "disk", "pattern" (one for all disks) or "none".
+        shift_disks: let every disk but 000 move on its own (CBED).
+        psf: "radial_voigt" or "fourier" for images blurred by the probe, with the
+            parameters sigma and gamma (LARBED).
+        padding: pixels simulated around a blurred image.
+        beams: what takes part, or arguments of `select_beams`.
+        settings: equation, solver, scattering factors, absorption.
+        likelihood: noise options and robust losses.
+        equivalents: whether all symmetry equivalents of a reflection follow it, or
+            only its opposite.
+        margin: factor on the spectrum that the Chebyshev terms allow for.
+
+    Raises:
+        ValueError: what does not fit together, by name.
+        TypeError: an unknown parameter.
+    """
+    settings = Settings() if settings is None else settings
+    start, bounds = dict(start or {}), dict(bounds or {})
+    priors, ties = dict(priors or {}), dict(ties or {})
+    _check(data, energy, thickness, gl, background, psf, shift_disks)
+    hkl = _disks(data)
+    pixels = _pixels(data, padding if psf is not None else 0)
+    in_disks = data.metadata.get("kind") == "cbed"
+    if in_disks:
+        pixels = np.broadcast_to(pixels, (len(hkl), *pixels.shape[1:]))
+    places = _places(hkl, crystal, frame) if in_disks else None
+    kt0 = np.asarray(kt, float)
+    grid = _reach(pixels, places, kt0, frame, crystal, gl, rotation)
+    if not isinstance(beams, Beams):
+        wanted = {"table": settings.table, **(beams or {})}
+        beams = select_beams(crystal, frame, energy, grid, **wanted)
+    rows = beams.positions(np.asarray(hkl))
+    unit = bloch.coefficients(crystal, beams, float(energy), settings)
+    factors = none(len(beams.differences))
+    if len(reflections):
+        factors = refined(
+            beams.differences, crystal.operations, reflections, equivalents
+        )
+    table = _table(crystal, factors, settings, energy, thickness, gl, rotation, psf)
+    if shift_disks:
+        for disk in hkl:
+            for name in diskshift_names(disk):
+                table[name] = Parameter(
+                    name, 0.0, "px", (-_SHIFT, _SHIFT), fixed=not any(disk)
+                )
+    table = _adjusted(table, crystal, start, free, bounds, priors, ties, hkl)
+    chosen = _kept(table, crystal)
+    if settings.solver == "cheb":
+        plan = _plan(chosen, crystal, beams, factors, frame, grid, settings, margin)
+    else:
+        plan = None
+    parameters = ParameterSet(chosen.values())
+    fixed_potential = (
+        not any(n in chosen for n in (*CELL, *site_names(crystal)))
+        and chosen["energy"].fixed
+        and chosen["energy"].tie is None
+    )
+    image = None
+    if psf is not None:
+        image = tuple(n + 2 * padding for n in data.metadata["image"])
+    model = DiffractionModel(
+        parameters=parameters,
+        amplitudes=_amplitudes(background),
+        crystal=crystal,
+        beams=beams,
+        refined_factors=factors,
+        plan=plan,
+        base=unit if fixed_potential else None,
+        pixels=jnp.asarray(np.array(pixels)),
+        places=None if places is None else jnp.asarray(places),
+        kt0=jnp.asarray(kt0),
+        frame=frame,
+        settings=settings,
+        rows=rows,
+        hkl=hkl,
+        image=image,
+        probe=psf,
+        padding=padding if psf is not None else 0,
+    )
+    return Problem(model, data, likelihood=likelihood)
+
+
+def _check(data, energy, thickness, gl, background, psf, shift_disks):
+    if not isinstance(data, Dataset) or "disk" not in dict(data.dims):
+        raise DataError("data hold no disks; use js.cbed.load or js.cbed.from_images")
+    for name, value in (("energy", energy), ("thickness", thickness), ("gl", gl)):
+        if not (math.isfinite(value) and value > 0):
+            raise ParameterError(f"{name} is {value}; expected a number above 0")
+    if background not in BACKGROUNDS:
+        raise ModelError(f"background is {background!r}; expected one of {BACKGROUNDS}")
+    if psf is not None and "image" not in data.metadata:
+        raise DataError(
+            "psf needs whole images; these data are samples of regions, which have no "
+            "neighbours to blur from"
+        )
+    if shift_disks and data.metadata.get("kind") != "cbed":
+        raise ModelError(
+            "shift_disks is for disks of one CBED image; these data share their K_t"
+        )
+
+
+def _disks(data: Dataset) -> tuple[tuple[int, int, int], ...]:
+    rows = zip(*(np.asarray(data.coords[n]).astype(int) for n in "hkl"), strict=True)
+    return tuple((int(h), int(k), int(m)) for h, k, m in rows)
+
+
+def _pixels(data: Dataset, padding: int) -> np.ndarray:
+    """Offsets (j, i) from 000, (1 or groups, points, 2), of what is simulated."""
+    if padding:
+        (h, w), (row, column) = data.metadata["image"], data.metadata["centre"]
+        j, i = np.meshgrid(
+            np.arange(-padding, h + padding) - row,
+            np.arange(-padding, w + padding) - column,
+            indexing="ij",
+        )
+        return np.stack([j.ravel(), i.ravel()], axis=-1)[None].astype(float)
+    j, i = np.asarray(data.coords["j"]), np.asarray(data.coords["i"])
+    return np.stack([np.atleast_2d(j), np.atleast_2d(i)], axis=-1).astype(float)
+
+
+def _places(hkl, crystal: Crystal, frame: Frame) -> np.ndarray:
+    """(x, y) of each g in parts of |g_x|."""
+    lab = np.asarray(frame.lab_vectors(np.asarray(hkl, float), crystal.cell))
+    return lab[:, :2] / float(frame.x_length(crystal.cell))
+
+
+def _reach(pixels, places, kt0, frame, crystal, gl, rotation) -> np.ndarray:
+    """Some hundred K_t that span the pattern at any gl within its bounds."""
+    kt = pixel_kt(pixels, places, kt0, frame, crystal.cell, gl, rotation, np.zeros(2))
+    flat = np.asarray(kt).reshape(-1, 2)
+    few = flat[:: max(1, len(flat) // 200)]
+    few = np.concatenate([few, flat[np.argmin(flat, 0)], flat[np.argmax(flat, 0)]])
+    wide = kt0 + (1 + _SCALE) * (few - kt0)
+    return np.concatenate([few, wide])
+
+
+def _table(
+    crystal, factors, settings, energy, thickness, gl, rotation, psf
+) -> dict[str, Parameter]:
+    """All parameters a pattern can have, with their start values and bounds."""
+    log_thickness = priors_of.named("log_normal", math.log(thickness), 0.05)
+    span = abs(_SCALE * gl)
+    rows = [
+        Parameter(
+            "thickness",
+            thickness,
+            "Å",
+            (_THICKNESS[0] * thickness, _THICKNESS[1] * thickness),
+            prior=log_thickness,
+        ),
+        Parameter(
+            "gl",
+            gl,
+            "px",
+            (gl - span, gl + span),
+            prior=priors_of.named("normal", gl, 0.005 * gl),
+        ),
+        Parameter(
+            "rotation",
+            rotation,
+            "deg",
+            (rotation - 5.0, rotation + 5.0),
+            prior=priors_of.named("normal", rotation, 0.5),
+        ),
+    ]
+    for name in ("shift_j", "shift_i"):
+        rows.append(
+            Parameter(
+                name,
+                0.0,
+                "px",
+                (-_SHIFT, _SHIFT),
+                prior=priors_of.named("normal", 0.0, 2.0),
+            )
+        )
+    if psf is not None:
+        probe = (("sigma", 1.0, 10.0, 2.0), ("gamma", 0.1, 5.0, 0.5))
+        for name, value, most, width in probe:
+            rows.append(
+                Parameter(
+                    name,
+                    value,
+                    "px",
+                    (0.0, most),
+                    prior=priors_of.named("half_normal", width),
+                )
+            )
+    rows += _factor_rows(factors, crystal, float(energy), settings)
+    rows.append(
+        Parameter("energy", energy, "keV", (0.99 * energy, 1.01 * energy), fixed=True)
+    )
+    rows += _crystal_rows(crystal)
+    return {row.name: row for row in rows}
+
+
+def _factor_rows(
+    factors: Refined, crystal: Crystal, energy: float, settings: Settings
+) -> list[Parameter]:
+    """U and U' of the refined reflections, at the values of independent atoms."""
+    if not factors.hkl:
+        return []
+    u, w = optical_potential(
+        crystal,
+        np.asarray(factors.hkl),
+        energy,
+        table=settings.table,
+        absorption=settings.absorption,
+    )
+    elastic = factors.numbers(np.asarray(u))
+    absorptive = None
+    if settings.absorption != "none":
+        absorptive = factors.numbers(np.asarray(w))
+    largest = float(np.max(np.abs([u for u, _ in elastic])))
+    rows = []
+    for i, hkl in enumerate(factors.hkl):
+        names = names_of(hkl)
+        rows += _signed(names[:2], *elastic[i], 0.02 * largest, factors.fixed[i])
+        if absorptive is not None:
+            most = max(0.1 * abs(elastic[i][0]), 0.002 * largest)
+            rows += _signed(names[2:], *absorptive[i], most, factors.fixed[i])
+    return rows
+
+
+def _signed(names, value, angle, least, fixed) -> list[Parameter]:
+    """One U: a signed number along a fixed phase, or magnitude and phase.
+
+    A value near 0, as of a forbidden reflection, may take either sign.
+    """
+    span = max(0.5 * abs(value), least)
+    lo = value - span if fixed is not None else max(value - span, 0.0)
+    width = max(0.05 * abs(value), 0.2 * least)
+    rows = [
+        Parameter(
+            names[0],
+            value,
+            "1/Å²",
+            (lo, value + span),
+            prior=priors_of.named("normal", value, width),
+        )
+    ]
+    if fixed is None:
+        rows.append(Parameter(names[1], angle, "deg", (angle - 90.0, angle + 90.0)))
+    return rows
+
+
+def _crystal_rows(crystal: Crystal) -> list[Parameter]:
+    rows = []
+    cell = np.asarray(crystal.cell)
+    for i, name in enumerate(CELL):
+        unit, span = ("Å", 0.02 * cell[i]) if i < 3 else ("deg", 2.0)
+        value = float(cell[i])
+        rows.append(
+            Parameter(name, value, unit, (value - span, value + span), fixed=True)
+        )
+    for name, (leaf, site, axis) in site_names(crystal).items():
+        at = site if axis is None else (site, axis)
+        value = float(np.asarray(getattr(crystal, leaf))[at])
+        if leaf == "b_iso":
+            hi = max(5.0, 2 * value)
+            broad = priors_of.named("half_normal", 1.0)
+            rows.append(
+                Parameter(name, value, "Å²", (0.0, hi), prior=broad, fixed=True)
+            )
+        elif leaf == "occupancies":
+            rows.append(Parameter(name, value, "", (0.0, 1.0), fixed=True))
+        else:
+            rows.append(
+                Parameter(name, value, "", (value - 0.05, value + 0.05), fixed=True)
+            )
+    return rows
+
+
+def _adjusted(table, crystal, start, free, bounds, priors, ties, disks):
+    """The table with what the caller asked for."""
+    for name in (*start, *bounds, *priors, *ties):
+        if name not in table:
+            raise TypeError(_unknown(name, table))
+    wanted = set(ties)
+    if free is None:
+        wanted |= {n for n, p in table.items() if not p.fixed}
+    else:
+        for name in free:
+            if name == "geometry":
+                wanted |= {*GEOMETRY, *(n for n in table if n.startswith("diskshift"))}
+                wanted -= {n for d in disks if not any(d) for n in diskshift_names(d)}
+            elif name in table:
+                wanted.add(name)
+            else:
+                raise TypeError(_unknown(name, table))
+    wanted |= {*bounds, *priors}
+    linked = _cell_ties(crystal, wanted)
+    out = {}
+    for name, row in table.items():
+        change: dict[str, Any] = {"fixed": name not in wanted}
+        if name in start:
+            change |= _moved(row, float(start[name]), name in bounds)
+        if name in bounds:
+            change["bounds"] = bounds[name]
+        if name in priors:
+            change["prior"] = priors[name]
+        elif name in bounds:
+            change["prior"] = None
+        if name in ties:
+            change |= {"tie": ties[name], "fixed": False}
+        elif name in linked:
+            change |= {"tie": linked[name], "fixed": False, "prior": None}
+        out[name] = row.with_(**change)
+    return out
+
+
+def _moved(row: Parameter, value: float, bounded: bool) -> dict[str, Any]:
+    """Start value with bounds that hold it."""
+    change: dict[str, Any] = {"value": value}
+    if not bounded and not float(row.lo) <= value <= float(row.hi):
+        half = 0.5 * (float(row.hi) - float(row.lo))
+        change["bounds"] = (value - half, value + half)
+    return change
+
+
+def _unknown(name: str, table: Mapping[str, Parameter]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name, list(table), n=1, cutoff=0.5)
+    hint = f"did you mean {close[0]!r}?" if close else f"there are {sorted(table)}"
+    return f"the pattern has no parameter {name!r}; {hint}"
+
+
+def _cell_ties(crystal: Crystal, wanted: set[str]) -> dict[str, str]:
+    """Edges and angles that the operations keep equal to one that is varied."""
+    if not wanted & set(CELL):
+        return {}
+    rotations = np.asarray(crystal.rotations, float)
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=(3, 3))
+    metric = np.mean([r.T @ (a @ a.T) @ r for r in rotations], axis=0)
+    edges = np.sqrt(np.diag(metric))
+    out = {}
+    for i in range(1, 3):
+        for j in range(i):
+            if CELL[j] in wanted and abs(edges[i] - edges[j]) < 1e-9 * edges[j]:
+                out.setdefault(CELL[i], CELL[j])
+    return out
+
+
+def _kept(table: Mapping[str, Parameter], crystal: Crystal) -> dict[str, Parameter]:
+    """The table without numbers of the crystal that nobody moves."""
+    still = {*CELL, *site_names(crystal)}
+    sources: set[str] = set()
+    for row in table.values():
+        if isinstance(row.tie, str):
+            sources.add(row.tie)
+    moved = any(not table[n].fixed or n in sources for n in still)
+    if moved and any(callable(row.tie) for row in table.values()):
+        return dict(table)
+    return {
+        n: row
+        for n, row in table.items()
+        if n not in still
+        or not row.fixed
+        or n in sources
+        or float(row.value) != _own(crystal, n)
+    }
+
+
+def _own(crystal: Crystal, name: str) -> float:
+    if name in CELL:
+        return float(crystal.cell[CELL.index(name)])
+    leaf, site, axis = site_names(crystal)[name]
+    return float(
+        np.asarray(getattr(crystal, leaf))[site if axis is None else (site, axis)]
+    )
+
+
+def _plan(table, crystal, beams, factors, frame, grid, settings, margin):
+    """Chebyshev terms for the largest thickness and any pixel of the pattern."""
+    theta = {n: jnp.asarray(row.value) for n, row in table.items()}
+    energy = float(theta["energy"])
+    values = factors.replaced(
+        bloch.coefficients(crystal, beams, energy, settings), theta
+    )
+    wavenumber = bloch.inner_wavenumber(beams, values, energy, settings.refraction)
+    parts = bloch.diffraction(
+        crystal.cell, beams, frame, jnp.asarray(grid), wavenumber, settings.form
+    )
+    row = table["thickness"]
+    longest = float(row.value) if row.fixed else float(row.hi)
+    real = None
+    if any(f is None for f in factors.fixed) or not crystal.operations.inverts_origin:
+        real = False
+    return bloch.plan_waves(beams, values, parts, longest, margin, real)
+
+
+def _amplitudes(background: str) -> tuple[Amplitude, ...]:
+    scale = Amplitude("scale", lower=0.0, shared=True, unit="counts")
+    if background == "none":
+        return (scale,)
+    return (
+        scale,
+        Amplitude("background", shared=background == "pattern", unit="counts"),
+    )
