@@ -22,6 +22,7 @@ from .dm import DmImage, read_dm
 from .hkl import ReflectionTable, read_hkl, write_hkl
 from .nxcansas import read_nxcansas
 from .nxcansas_write import write_nxcansas
+from .pattern import read_pattern
 from .sas_ascii import read_ascii
 from .sas_files import read_curves, read_sas
 from .two_time import TwoTime, read_two_time
@@ -54,6 +55,7 @@ __all__ = [
     "read_hkl",
     "read_img",
     "read_nxcansas",
+    "read_pattern",
     "read_sas",
     "read_simulation",
     "read_stack",
