@@ -20,13 +20,21 @@ from ..io import Curve, Image, nxspe, read_sas
 from ..io.two_time_look import two_time_contents
 from ..problem import ParameterSet
 from .analysis import fit_figure
+from .electron_files import (
+    archive_lines,
+    electron_lines,
+    is_simulation,
+    simulation_lines,
+)
 from .output import keep_compiled
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 KNOWN = (
     "NXSPE files, two-time correlations (HDF5, npz), small-angle data (NXcanSAS, "
-    "canSAS XML, NIST and other text), results (.h5) and job files (.yaml, .json)"
+    "canSAS XML, NIST and other text), electron diffraction (DM3, DM4, .img, .bin, "
+    ".npy, npz, CIF, .dat of Bloch-wave programs, their HDF5 simulations, .hkl), "
+    "results (.h5) and job files (.yaml, .json)"
 )
 XPCS_MODELS = {
     "static_isotropic": "diffusion, J = D0 t^alpha + D_offset",
@@ -53,7 +61,7 @@ def inspect(options: argparse.Namespace) -> int:
         print("\n".join(_hdf5(path)))
         return 0
     if start.startswith(ZIP):
-        lines = _two_time(path)
+        lines = _two_time(path) or archive_lines(path)
         if lines is None:
             raise FormatError(f"{path}: not recognised; jaxscatter reads {KNOWN}")
         print("\n".join(lines))
@@ -65,7 +73,8 @@ def inspect(options: argparse.Namespace) -> int:
         raise FormatError(
             f"{path}: not HDF5, or damaged: its first bytes are {start!r}"
         )
-    lines = _small_angle(path)
+    # first, since a .dat of a Bloch-wave program has lines of numbers too
+    lines = electron_lines(path, start) or _small_angle(path)
     if lines is not None:
         print("\n".join(lines))
         return 0
@@ -88,12 +97,15 @@ def _hdf5(path: pathlib.Path) -> list[str]:
         with h5py.File(path, "r") as file:
             ours = file.attrs.get("format") == FORMAT
             spectra = [k for k in file if f"{k}/data/data" in file]
+            simulated = is_simulation(file)
     except (OSError, RuntimeError, KeyError) as error:
         raise FormatError(f"{path}: damaged HDF5 file ({error})") from error
     if ours:
         return _result(path)
     if spectra:
         return _spectra(path)
+    if simulated:
+        return simulation_lines(path)
     lines = _two_time(path) or _small_angle(path)
     if lines is not None:
         return lines
