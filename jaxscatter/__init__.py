@@ -17,6 +17,7 @@ if _os.environ.get("JAXSCATTER_X64", "1") != "0":
 from ._version import __version__ as __version__
 
 _MODULES = (
+    "cbed",
     "examples",
     "infer",
     "io",
@@ -54,7 +55,7 @@ _NAMES = {
 }
 
 if TYPE_CHECKING:
-    from . import examples, infer, io, numerics, plot, problem, qens, sas, xpcs
+    from . import cbed, examples, infer, io, numerics, plot, problem, qens, sas, xpcs
     from .infer import (
         combine_fits,
         consensus,
