@@ -56,6 +56,7 @@ from .similarity import phase_correlation as phase_correlation
 from .similarity import r_factor as r_factor
 from .similarity import sobel as sobel
 from .similarity import zncc as zncc
+from .simulate import simulate as simulate
 from .structure_factors import e2xray as e2xray
 from .structure_factors import extinction_distances as extinction_distances
 from .structure_factors import optical_potential as optical_potential
