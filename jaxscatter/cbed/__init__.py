@@ -15,6 +15,8 @@ from .bloch import bloch_intensities as bloch_intensities
 from .bloch import plan as plan
 from .crystal import Crystal as Crystal
 from .crystal import Site as Site
+from .dat_setup import DatSetup as DatSetup
+from .dat_setup import setup_from_dat as setup_from_dat
 from .dataset import from_images as from_images
 from .dataset import from_profiles as from_profiles
 from .dataset import from_samples as from_samples
@@ -33,6 +35,9 @@ from .geometry import kt_of_offset as kt_of_offset
 from .geometry import set_tilt0 as set_tilt0
 from .geometry import tilt_grid as tilt_grid
 from .geometry import tilted as tilted
+from .load import load as load
+from .measured import from_pattern as from_pattern
+from .measured import from_stack as from_stack
 from .metrics import BaseGOF as BaseGOF
 from .metrics import Chi2 as Chi2
 from .metrics import Chi2_const as Chi2_const

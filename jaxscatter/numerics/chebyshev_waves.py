@@ -352,7 +352,7 @@ def tiled_waves(
     def one(here):
         beyond = far
         if far is not None:
-            beyond = SecondOrder(far.bridge, far.back, far.weights[here])
+            beyond = SecondOrder(far.bridge, far.back, jnp.asarray(far.weights)[here])
         return chebyshev_waves(
             u, w, scale[here], diagonal[here], t, plan, entrance, rows, beyond
         )
