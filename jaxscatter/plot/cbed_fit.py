@@ -59,7 +59,7 @@ def plot_disk_comparison(
     reach = _reach(difference, 3.0 if error is not None else 1.0)
     aspect = float(np.clip(y.shape[1] / y.shape[2], 0.3, 2.0))
     with style.context():
-        fig = style.figure(8.6, (2.2 * aspect + 0.3) * len(y) + 1.0)
+        fig = style.figure(8.6, (2.0 * aspect + 0.25) * len(y) + 1.0)
         fig.set_layout_engine("compressed")
         axes = fig.subplots(len(y), 3, squeeze=False)
         strip = None
