@@ -1,5 +1,7 @@
 """Bloch states: the two-beam hyperbolae, and waves put together from eigenpairs."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -64,7 +66,7 @@ def test_waves_are_sums_over_eigenpairs(absorption):
     kt = tilt_grid((0.2, 0.1), (2, 2))
     out = [(0, 0, -2), (0, 0, 0), (-6, 4, -12)]
     t = np.array([0.0, 430.0])
-    given = {"beams": LIST, "settings": settings, "output": out}
+    given: dict[str, Any] = {"beams": LIST, "settings": settings, "output": out}
     pairs = eigenpairs(GAAS, FRAME, ENERGY, kt, **given)
     psi = bloch_amplitudes(
         GAAS, LIST, kt, t, energy=ENERGY, frame=FRAME, settings=settings, output=out
@@ -81,7 +83,7 @@ def test_waves_are_sums_over_eigenpairs(absorption):
 
 def test_a_simulation_is_found_again_in_its_file(tmp_path):
     t, out = [200.0, 500.0], [(0, 0, 0), (0, 0, 2)]
-    given = {"beams": LIST, "settings": LOSSY, "output": out}
+    given: dict[str, Any] = {"beams": LIST, "settings": LOSSY, "output": out}
     path = save_simulation(
         tmp_path / "bloch.h5", GAAS, FRAME, ENERGY, t, samples=2, conv=0.2,
         kt0=(0.05, 0.0), pairs=True, **given,
@@ -102,6 +104,7 @@ def test_a_simulation_is_found_again_in_its_file(tmp_path):
     lab = np.asarray(FRAME.lab_vectors(stored.kt, GAAS.cell))
     np.testing.assert_allclose(lab[:, :2], kt, atol=1e-12)
     assert np.max(np.abs(lab[:, 2])) < 1e-12
+    assert stored.eigenpairs is not None and stored.intensity is not None
     for i, pair in enumerate(stored.eigenpairs):
         for k, one in enumerate(t):
             wave = pair.eigenvector @ (
@@ -116,5 +119,6 @@ def test_a_simulation_is_found_again_in_its_file(tmp_path):
             t, samples=1, alpha=1.0, **given,
         )
     )  # fmt: skip
-    assert bare.eigenpairs is None and bare.intensity.shape == (5, 2, 2)
+    assert bare.eigenpairs is None and bare.intensity is not None
+    assert bare.intensity.shape == (5, 2, 2)
     np.testing.assert_array_equal(bare.snorm, (1, 1, 1))

@@ -1,5 +1,7 @@
 """Rocking curves and thickness series against the two-beam solution."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -33,7 +35,7 @@ K = float(electron.wavenumber(ENERGY))
 HKL = (2, -2, 0)
 PAIR = beams([(0, 0, 0), HKL])
 ELASTIC = Settings(absorption="none")
-GIVEN = {"beams": PAIR, "settings": ELASTIC}
+GIVEN: dict[str, Any] = {"beams": PAIR, "settings": ELASTIC}
 
 
 def two_beams(kt, thickness):
@@ -156,7 +158,7 @@ def test_lines_run_where_they_are_sent():
 
 
 def test_curves_that_cannot_be_are_refused():
-    given = {"span": 4.0, "points": 3}
+    given: dict[str, Any] = {"span": 4.0, "points": 3}
     with pytest.raises(ModelError, match="along the zone"):
         bragg_position((2, 2, 0), FRAME, GAAS.cell, K)
     with pytest.raises(ModelError, match="longer than 2K"):

@@ -1,5 +1,7 @@
 """Patterns pixel by pixel: which tilt each one is, what overlaps, what is refused."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -40,7 +42,7 @@ ELASTIC = Settings(absorption="none", tile=64)
 LIST = beams(
     [(0, 0, 0), (0, 0, 2), (0, 0, -2), (1, -1, 1), (-1, 1, 1), (1, -1, -1), (-1, 1, -1)]
 )
-GIVEN = {"beams": LIST, "settings": Settings(tile=64)}
+GIVEN: dict[str, Any] = {"beams": LIST, "settings": Settings(tile=64)}
 
 
 def by_hand(crystal, hkl, offsets, gl, thickness, kt0=(0.0, 0.0)):
@@ -125,7 +127,13 @@ def test_every_tilt_is_calculated_once(monkeypatch):
 
     monkeypatch.setattr(pattern, "intensity_blocks", counted)
     row = [(0, 0, 0), (0, 0, 2), (0, 0, -2)]
-    image = {"gl": 12, "shape": (41, 41), "conv": 0.4, "disks": row, **GIVEN}
+    image: dict[str, Any] = {
+        "gl": 12,
+        "shape": (41, 41),
+        "conv": 0.4,
+        "disks": row,
+        **GIVEN,
+    }
     straight = simulate_cbed(SI, FRAME, ENERGY, 400.0, **image)
     turned = simulate_cbed(
         SI, FRAME, ENERGY, 400.0, rotation=17.0, whole_pixels=True, **image
@@ -211,7 +219,7 @@ def test_a_holz_line_lies_where_its_reflection_is_excited():
 
 
 def test_holz_lines_come_with_beams_of_higher_zones():
-    rules = {"g_max": 4.0, "s_max": 0.002}
+    rules: dict[str, Any] = {"g_max": 4.0, "s_max": 0.002}
     kt = tilt_grid((0.1, 0.1), (5, 5))
     zone = np.array([1, 1, 0])
     with_lines = chosen_beams(SI, FRAME, ENERGY, kt, **rules)
@@ -220,7 +228,7 @@ def test_holz_lines_come_with_beams_of_higher_zones():
 
 
 def test_of_many_tilts_the_outermost_and_a_grid_choose_the_beams():
-    rules = {"g_max": 1.2, "s_max": 0.01}
+    rules: dict[str, Any] = {"g_max": 1.2, "s_max": 0.01}
     kt = tilt_grid((0.5, 0.3), (80, 80))
     every = select_beams(SI, FRAME, ENERGY, kt, **rules)
     some = chosen_beams(SI, FRAME, ENERGY, kt, **rules)
@@ -240,7 +248,7 @@ def test_given_potentials_are_used():
 
 def test_the_point_spread_reaches_beyond_the_image():
     """Blurred with its surroundings: a crop of the blur of a larger image."""
-    settings = {"gl": 14, "conv": 0.3, **GIVEN}
+    settings: dict[str, Any] = {"gl": 14, "conv": 0.3, **GIVEN}
     camera = Camera(psf=(1.0, 0.2), counts=1e3, background=2.0)
     small = simulate_cbed(
         SI, FRAME, ENERGY, 400.0, shape=(15, 21), camera=camera, **settings
@@ -274,7 +282,12 @@ def test_the_point_spread_reaches_beyond_the_image():
     ],
 )
 def test_images_that_cannot_be_are_refused(changes, match):
-    given = {"gl": 10, "shape": (31, 31), "conv": 0.3, **GIVEN} | changes
+    given: dict[str, Any] = {
+        "gl": 10,
+        "shape": (31, 31),
+        "conv": 0.3,
+        **GIVEN,
+    } | changes
     with pytest.raises(ModelError, match=match):
         simulate_cbed(SI, FRAME, ENERGY, 300.0, **given)
 

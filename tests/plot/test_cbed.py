@@ -141,7 +141,7 @@ def test_indices_have_bars():
             "gamma has shape",
         ),
         (
-            lambda: plot_dispersion_surface(np.zeros(1), *np.ones((2, 1, 2))),
+            lambda: plot_dispersion_surface([0], [[1, 1]], [[1, 1]]),
             "1 angles",
         ),
     ],
