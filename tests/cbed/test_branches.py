@@ -76,7 +76,7 @@ def test_waves_are_sums_over_eigenpairs(absorption):
         phases = np.exp(2j * np.pi * t[:, None] * pair.eigenvalue)
         summed = np.einsum("gj,tj,j->tg", pair.eigenvector, phases, pair.cinv)
         np.testing.assert_allclose(summed, expected, atol=1e-10)
-        assert np.all(pair.eigenvalue.imag >= -1e-12)
+        assert np.all(np.imag(pair.eigenvalue) >= -1e-12)
     every = eigenpairs(GAAS, FRAME, ENERGY, kt[:1], beams=LIST, settings=settings)
     assert every[0].eigenvector.shape == (5, 5)
 
