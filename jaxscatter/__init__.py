@@ -91,6 +91,7 @@ __all__ = [
     "Parameter",
     "ParameterSet",
     "Problem",
+    "cbed",
     "combine_fits",
     "consensus",
     "enable_cache",

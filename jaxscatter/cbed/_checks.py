@@ -29,9 +29,9 @@ def check_leaving(along: Array, hkl: Int[ArrayLike, "n 3"]) -> None:
         return
     least = np.min(np.asarray(along), axis=0)
     if not np.min(least) > GRAZING:
+        beam = np.asarray(hkl)[np.argmin(least)].tolist()
         raise ModelError(
-            f"beam {hkl[np.argmin(least)].tolist()} does not leave through the exit "
-            f"surface: 1 + g_n/K_n is {np.min(least):.3g}; expected more than {GRAZING}"
+            f"beam {beam} does not leave through the exit surface: 1 + g_n/K_n is {np.min(least):.3g}; expected more than {GRAZING}"
         )
 
 

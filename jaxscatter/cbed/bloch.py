@@ -87,17 +87,23 @@ class Coefficients(eqx.Module):
     absorptive: Complex[Array, " m"] | None = None
 
 
+@eqx.filter_jit
+def _potential(crystal, hkl, energy, settings):
+    return optical_potential(
+        crystal,
+        hkl,
+        energy,
+        table=settings.table,
+        absorption=settings.absorption,
+    )
+
+
 def coefficients(
     crystal: Any, beams: Beams, energy: Num[ArrayLike, ""], settings: Settings
 ) -> Coefficients:
     """U and U' of a crystal of independent atoms."""
-    u, w = optical_potential(
-        crystal,
-        beams.differences,
-        as_float(energy),
-        table=settings.table,
-        absorption=settings.absorption,
-    )
+    electron.wavenumber(energy)  # refuses an energy that is not positive
+    u, w = _potential(crystal, beams.differences, as_float(energy), settings)
     elastic = isinstance(absorption_rule(settings.absorption), NoAbsorption)
     return Coefficients(u, None if elastic else w)
 

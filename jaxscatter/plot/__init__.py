@@ -7,6 +7,14 @@ from typing import Any
 
 from ..errors import ModelError
 from .batch import batch
+from .cbed import (
+    plot_cbed_image,
+    plot_dispersion_surface,
+    plot_larbed_stack,
+    plot_rocking_curves,
+    plot_thickness_series,
+)
+from .cbed_fit import plot_disk_comparison, plot_profile_comparison
 from .groups import fit
 from .posterior import corner, joint, marginals, trace
 from .qens import (
@@ -34,17 +42,24 @@ __all__ = [
     "plot_angles",
     "plot_c2_fit",
     "plot_c2_maps",
+    "plot_cbed_image",
+    "plot_disk_comparison",
+    "plot_dispersion_surface",
     "plot_hwhm_vs_q2",
     "plot_joint_posterior",
+    "plot_larbed_stack",
     "plot_overview",
     "plot_per_q_fits",
     "plot_posteriors",
+    "plot_profile_comparison",
     "plot_rates",
+    "plot_rocking_curves",
     "plot_sas_fit",
     "plot_sas_parts",
     "plot_sas_pattern",
     "plot_sas_sizes",
     "plot_sqw_map",
+    "plot_thickness_series",
     "result",
     "trace",
 ]

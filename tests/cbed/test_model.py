@@ -37,7 +37,9 @@ def test_pixels_to_the_right_lie_along_x_and_those_above_along_y(silicon, row):
     kt0 = np.array([0.1, 0.2])
     kt = pixel_kt(PIXELS, None, kt0, frame, silicon.cell, 20.0, 0.0, np.zeros(2))[0]
     step = 10 * length / 20.0
-    np.testing.assert_allclose(np.asarray(kt) - kt0, [[0, 0], [step, 0], [0, step]], atol=1e-15)
+    np.testing.assert_allclose(
+        np.asarray(kt) - kt0, [[0, 0], [step, 0], [0, step]], atol=1e-15
+    )
     back = kt2pixel(kt, kt0, 20.0, length)
     np.testing.assert_allclose(back, PIXELS[0], atol=1e-12)
 

@@ -143,6 +143,7 @@ def test_every_tilt_is_calculated_once(monkeypatch):
     assert np.sum(straight > 0) == np.sum(turned > 0) == 3 * one_disk
 
 
+@pytest.mark.slow
 def test_blocks_do_not_show(monkeypatch):
     """The last block is padded, and all share the terms of the outermost tilts."""
     kt = tilt_grid((0.6, 0.6), (13, 13))
@@ -246,6 +247,7 @@ def test_given_potentials_are_used():
     np.testing.assert_allclose(image, 1.0, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_point_spread_reaches_beyond_the_image():
     """Blurred with its surroundings: a crop of the blur of a larger image."""
     settings: dict[str, Any] = {"gl": 14, "conv": 0.3, **GIVEN}

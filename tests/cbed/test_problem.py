@@ -80,7 +80,14 @@ def test_a_larbed_twin_is_refined_from_three_per_cent_off(silicon, row):
     assert "electrons per cell" in text and "1/Å²" in text
 
 
-@pytest.mark.parametrize("settings", [{}, {"absorption": "none"}, {"tile": 16}])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        pytest.param({"absorption": "none"}, marks=pytest.mark.slow),
+        pytest.param({"tile": 16}, marks=pytest.mark.slow),
+    ],
+)
 def test_derivatives_are_those_of_finite_differences(silicon, row, settings):
     """Every channel: potential, energy, B, cell and position, geometry, thickness."""
     free = ["thickness", "geometry", "energy", "B(Si)", "cell_a", "U(1,-1,1)"]
@@ -107,6 +114,7 @@ def test_derivatives_are_those_of_finite_differences(silicon, row, settings):
         )
 
 
+@pytest.mark.slow
 def test_a_solver_by_eigenvalues_gives_the_same_triple(silicon, row):
     out = []
     for solver in ("cheb", "eigh"):
@@ -120,6 +128,7 @@ def test_a_solver_by_eigenvalues_gives_the_same_triple(silicon, row):
     np.testing.assert_allclose(out[0].hessian, out[1].hessian, atol=1e-9 * scale)
 
 
+@pytest.mark.slow
 def test_images_blurred_by_the_probe(silicon, row):
     args = given(silicon, row, psf="radial_voigt", padding=10)
     p = problem(blank(5, 5), **args, start={"sigma": 1.3, "gamma": 0.2})
@@ -239,6 +248,7 @@ def test_probes_need_images_and_data_need_disks(silicon, row):
         problem(js.problem.Dataset(np.ones(4)), **given(silicon, row))
 
 
+@pytest.mark.slow
 def test_masked_pixels_never_count(silicon, row):
     images = np.full((len(DISKS), 3, 3), COUNTS)
     mask = np.ones(images.shape, bool)

@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxscatter.cbed import bloch, structure_factors
+from jaxscatter.cbed import bloch
 from jaxscatter.cbed.beams import beams
 from jaxscatter.cbed.bloch import Coefficients
 from jaxscatter.cbed.crystal import Crystal, Site
 from jaxscatter.cbed.refined import names_of, none, refined
+from jaxscatter.cbed.structure_factors import optical_potential
 from jaxscatter.errors import ModelError
 
 ENERGY = 200.0
@@ -55,7 +56,7 @@ QUARTZ = [Site("Si", (0.4697, 0.0, 0.0), 0.5), Site("O", (0.4133, 0.2672, 0.1188
 def test_orbits_at_their_own_values_leave_the_potential_as_it_is(crystal):
     """A wrong phase or conjugation would change it; U' tells them apart from U."""
     few = beams(np.array(HKL))
-    u, w = structure_factors.optical_potential(crystal, few.differences, ENERGY)
+    u, w = optical_potential(crystal, few.differences, ENERGY)
     # some U' of its own phase, which the sum U + iU' must not mix with U
     chosen = [(1, 1, 1), (2, 2, 0)]
     factors = refined(few.differences, crystal.operations, chosen)

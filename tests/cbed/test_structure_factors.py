@@ -1,6 +1,7 @@
 """Structure factors against another program, direct sums and Mott and Bethe."""
 
 import csv
+import importlib
 import pathlib
 
 import jax
@@ -10,13 +11,14 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxscatter.cbed import electron, lattice
-from jaxscatter.cbed import structure_factors as sf
 from jaxscatter.cbed.absorption import MeanPotential, Proportional, thomas_factor
 from jaxscatter.cbed.crystal import Crystal, Site
 from jaxscatter.cbed.operations import Operations
 from jaxscatter.cbed.scattering_factors import electron_factor
 from jaxscatter.errors import DataError, ModelError
 
+# the package has a function of the module's name
+sf = importlib.import_module("jaxscatter.cbed.structure_factors")
 DATA = pathlib.Path(__file__).parent.parent / "data" / "cbed"
 with (DATA / "crystal_structure_factors.csv").open() as file:
     ROWS = list(csv.DictReader(file))
