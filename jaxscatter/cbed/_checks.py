@@ -31,7 +31,8 @@ def check_leaving(along: Array, hkl: Int[ArrayLike, "n 3"]) -> None:
     if not np.min(least) > GRAZING:
         beam = np.asarray(hkl)[np.argmin(least)].tolist()
         raise ModelError(
-            f"beam {beam} does not leave through the exit surface: 1 + g_n/K_n is {np.min(least):.3g}; expected more than {GRAZING}"
+            f"beam {beam} does not leave through the exit surface: 1 + g_n/K_n is "
+            f"{np.min(least):.3g}; expected more than {GRAZING}"
         )
 
 
