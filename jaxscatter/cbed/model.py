@@ -108,8 +108,6 @@ class DiffractionModel(AbstractModel):
     beams: Beams
     refined_factors: Refined
     plan: Plan | None
-    base: Coefficients | None
-    """Coefficients of independent atoms, where no parameter changes them."""
     pixels: Float[Array, "groups points 2"]
     """(j, i) from the centre of 000, of the detector or of the scan; one group where
     all share them."""
@@ -165,12 +163,8 @@ class DiffractionModel(AbstractModel):
 
     def coefficients(self, theta: Theta) -> Coefficients:
         """U and U' of all couplings, refined ones included."""
-        values = self.base
-        if values is None:
-            crystal = crystal_at(self.crystal, theta)
-            values = bloch.coefficients(
-                crystal, self.beams, theta["energy"], self.settings
-            )
+        crystal = crystal_at(self.crystal, theta)
+        values = bloch.coefficients(crystal, self.beams, theta["energy"], self.settings)
         return self.refined_factors.replaced(values, theta)
 
     def intensities(self, theta: Theta) -> Float[Array, "groups points"]:

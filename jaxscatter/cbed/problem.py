@@ -117,7 +117,6 @@ def problem(
         wanted = {"table": settings.table, **(beams or {})}
         beams = select_beams(crystal, frame, energy, grid, **wanted)
     rows = beams.positions(np.asarray(hkl))
-    unit = bloch.coefficients(crystal, beams, float(energy), settings)
     factors = none(len(beams.differences))
     if len(reflections):
         factors = refined(
@@ -137,11 +136,6 @@ def problem(
     else:
         plan = None
     parameters = ParameterSet(chosen.values())
-    fixed_potential = (
-        not any(n in chosen for n in (*CELL, *site_names(crystal)))
-        and chosen["energy"].fixed
-        and chosen["energy"].tie is None
-    )
     image = None
     if psf is not None:
         image = tuple(n + 2 * padding for n in data.metadata["image"])
@@ -152,7 +146,6 @@ def problem(
         beams=beams,
         refined_factors=factors,
         plan=plan,
-        base=unit if fixed_potential else None,
         pixels=jnp.asarray(np.array(pixels)),
         places=None if places is None else jnp.asarray(places),
         kt0=jnp.asarray(kt0),

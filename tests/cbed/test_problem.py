@@ -198,6 +198,30 @@ def test_cells_keep_the_shape_their_operations_demand(silicon, row):
     assert float(theta["cell_a"]) == pytest.approx(5.4307 * 1.01)
 
 
+def test_a_parameter_freed_later_is_followed_like_any_other(silicon, row):
+    """What the potential depends on must not be frozen when the problem is built."""
+    args = given(silicon, row, free=["thickness"], reflections=[])
+    p = problem(blank(3, 3), **args, start={"energy": 199.0})
+    direct = problem(blank(3, 3), **{**args, "energy": 199.0})
+    np.testing.assert_allclose(
+        p.model.prepare(p.named(p.start())),
+        direct.model.prepare(direct.named(direct.start())),
+        rtol=1e-9,
+    )
+    freed = p.with_(parameters={"energy": {"fixed": False}})
+    x = freed.start()
+    assert x.shape == (2,)
+
+    def curve(x):
+        return freed.model.prepare(freed.named(x))
+
+    slope = jax.jvp(curve, (x,), (jnp.array([0.0, 1.0]),))[1]
+    step = jnp.array([0.0, 1e-3])
+    np.testing.assert_allclose(
+        slope, (curve(x + step) - curve(x - step)) / 2e-3, atol=1e-7
+    )
+
+
 def test_thickness_beyond_its_plan_is_not_a_number(silicon, row):
     p = problem(blank(3, 3), **given(silicon, row, free=["thickness"]))
     theta = dict(p.named(p.start()))
