@@ -233,7 +233,7 @@ class DiffractionModel(AbstractModel):
         return jnp.stack([column, jnp.ones_like(column)], axis=1)
 
     def derived(self, theta: Theta) -> dict[str, tuple[Any, str]]:
-        """X-ray structure factors and extinction distances of refined reflections."""
+        """X-ray structure factors of the refined reflections, along a fixed phase."""
         out: dict[str, tuple[Any, str]] = {}
         for i, hkl in enumerate(self.refined_factors.hkl):
             label = ",".join(str(k) for k in hkl)

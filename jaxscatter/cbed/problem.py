@@ -14,8 +14,9 @@ from jaxtyping import ArrayLike, Float
 from ..errors import DataError, ModelError, ParameterError
 from ..problem import Amplitude, Dataset, Gaussian, Parameter, ParameterSet, Problem
 from ..problem import prior as priors_of
-from . import bloch
-from .beams import Beams, select_beams
+from . import bloch, electron
+from .absorption import NoAbsorption, absorption_rule
+from .beams import Beams, check_bethe, deviations, select_beams
 from .bloch import Settings
 from .crystal import Crystal
 from .geometry import Frame
@@ -116,6 +117,8 @@ def problem(
     if not isinstance(beams, Beams):
         wanted = {"table": settings.table, **(beams or {})}
         beams = select_beams(crystal, frame, energy, grid, **wanted)
+    elif len(beams.weak):
+        _check_weak(beams, crystal, frame, energy, grid, settings)
     rows = beams.positions(np.asarray(hkl))
     factors = none(len(beams.differences))
     if len(reflections):
@@ -177,6 +180,17 @@ def _check(data, energy, thickness, gl, background, psf, shift_disks):
         raise ModelError(
             "shift_disks is for disks of one CBED image; these data share their K_t"
         )
+
+
+def _check_weak(beams, crystal, frame, energy, grid, settings):
+    """Refuse listed weak beams at their Bragg position, and warn of close ones."""
+    s = deviations(beams.weak, crystal.cell, frame, energy, grid)
+    u = optical_potential(
+        crystal, beams.differences, energy, table=settings.table, absorption="none"
+    )[0]
+    off = np.any(beams.differences != 0, axis=1)
+    closest = 2 * float(electron.wavenumber(energy)) * float(np.min(np.abs(s)))
+    check_bethe(closest, float(np.max(np.abs(np.asarray(u)[off]))))
 
 
 def _disks(data: Dataset) -> tuple[tuple[int, int, int], ...]:
@@ -288,7 +302,7 @@ def _factor_rows(
     )
     elastic = factors.numbers(np.asarray(u))
     absorptive = None
-    if settings.absorption != "none":
+    if not isinstance(absorption_rule(settings.absorption), NoAbsorption):
         absorptive = factors.numbers(np.asarray(w))
     largest = float(np.max(np.abs([u for u, _ in elastic])))
     rows = []

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 import jaxscatter as js
+from jaxscatter.cbed.absorption import NoAbsorption
+from jaxscatter.cbed.beams import beams
 from jaxscatter.cbed.bloch import Settings
 from jaxscatter.cbed.dataset import from_images, from_profiles, from_samples
 from jaxscatter.cbed.display import disk_displacements
+from jaxscatter.cbed.geometry import bragg_tilt
 from jaxscatter.cbed.problem import problem
 from jaxscatter.errors import DataError, ModelError, ParameterError
 
@@ -262,6 +265,22 @@ def test_what_does_not_fit_together_is_refused(silicon, row, changes, error, wor
     with pytest.raises(error, match=words):
         p = problem(blank(), **given(silicon, row, **changes))
         p.model.prepare(p.named(p.start()))
+
+
+def test_elastic_problems_have_no_absorptive_factors_however_it_is_said(silicon, row):
+    for absorption in ("none", NoAbsorption()):
+        p = problem(
+            blank(3, 3), **given(silicon, row, settings=Settings(absorption=absorption))
+        )
+        assert not any(name.startswith("U'") for name in truth_of(p))
+
+
+def test_a_listed_weak_beam_at_its_bragg_position_is_refused(silicon, row):
+    frame, _ = row
+    kt = np.asarray(bragg_tilt(np.array([4, -4, 4]), frame, silicon.cell)).tolist()
+    listed = beams(np.array(DISKS), np.array([(4, -4, 4)]))
+    with pytest.raises(ModelError, match="Bethe potentials diverge"):
+        problem(blank(3, 3), **given(silicon, row, kt=kt, beams=listed))
 
 
 def test_probes_need_images_and_data_need_disks(silicon, row):
