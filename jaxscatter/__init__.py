@@ -37,6 +37,7 @@ _NAMES = {
     "Parameter": "problem",
     "ParameterSet": "problem",
     "Problem": "problem",
+    "bare_cost": "problem",
     "combine_fits": "infer",
     "consensus": "infer",
     "enable_cache": "infer",
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
         Parameter,
         ParameterSet,
         Problem,
+        bare_cost,
         joint,
         model,
     )
@@ -91,6 +93,7 @@ __all__ = [
     "Parameter",
     "ParameterSet",
     "Problem",
+    "bare_cost",
     "cbed",
     "combine_fits",
     "consensus",

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from ..errors import FitError, FitWarning, ParameterError
-from ..problem import Dataset, Problem
+from ..problem import AbstractProblem, Dataset, Problem
 from . import trust_region as tr
 from .batch_result import NO_DATA, BatchResult
 from .lanes import Many, problem_of, put, stacked
@@ -79,6 +79,8 @@ def fit_batch(
         ParameterError: start values that do not fit the parameters, by name.
         FitError: `start` and `guess` together, or a block below 1.
     """
+    if isinstance(model, AbstractProblem):
+        model.require_likelihood("js.fit_batch")
     if start is not None and guess is not None:
         raise FitError("start and guess are two ways to say one thing; give one")
     if block is not None and block < 1:

@@ -141,9 +141,9 @@ def combine_fits(
 
     Raises:
         TypeError: something that is not a `FitResult`.
-        ModelError: fewer than two, a MAP fit with priors (each would count its prior
-            again), units that differ, an angle over its whole period, or a loaded
-            result with undetermined combinations: `bind` its problem first.
+        ModelError: fewer than two, a bare cost, a MAP fit with priors (each would count
+            its prior again), units that differ, an angle over its whole period, or a
+            loaded result with undetermined combinations: `bind` its problem first.
         KeyError: a name that is free in no fit.
     """
     results = _checked(results)
@@ -206,6 +206,8 @@ def _checked(given: Iterable[Any]) -> list[FitResult]:
     for s, r in enumerate(results):
         if not isinstance(r, FitResult):
             raise TypeError(f"result {s} is {type(r).__name__}; expected a FitResult")
+        if "bare_cost" in r.flags:
+            raise ModelError(f"result {s} is of a bare cost, which has no errors")
         if r.method != "MAP":
             continue
         if r.problem is None or any(p.prior is not None for p in r.problem.parameters):

@@ -110,7 +110,7 @@ def finish(
     if code == tr.STOPPED:
         flags = (*flags, "stopped")
     theta = {k: np.asarray(v) for k, v in problem.named(x).items()}
-    said = (*said, *_cautions(problem, theta), *extra_warnings, *problem.warnings)
+    said = (*said, *cautions(problem, theta), *extra_warnings, *problem.warnings)
     if warn:
         for sentence in said:
             python_warnings.warn(sentence, FitWarning, stacklevel=4)
@@ -141,7 +141,7 @@ def finish(
         groups=_groups(problem, groups),
         problem=problem,
     )
-    _derive(result, problem, theta)
+    derive(result, problem, theta)
     return result
 
 
@@ -154,7 +154,7 @@ def _groups(problem: AbstractProblem, chi2: np.ndarray) -> Table:
     return table
 
 
-def _cautions(problem: AbstractProblem, theta: dict[str, Any]) -> tuple[str, ...]:
+def cautions(problem: AbstractProblem, theta: dict[str, Any]) -> tuple[str, ...]:
     """What the models say about this end point, with the parts' names."""
     said: list[str] = []
     for k, (part, name) in enumerate(
@@ -168,7 +168,7 @@ def _cautions(problem: AbstractProblem, theta: dict[str, Any]) -> tuple[str, ...
     return tuple(said)
 
 
-def _derive(result: FitResult, problem: AbstractProblem, theta: dict[str, Any]) -> None:
+def derive(result: FitResult, problem: AbstractProblem, theta: dict[str, Any]) -> None:
     """Add the models' derived quantities, by the names of their parts."""
     for k, (part, name) in enumerate(
         zip(problem.parts, problem.part_names, strict=True)

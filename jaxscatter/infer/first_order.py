@@ -38,13 +38,12 @@ class Walk(eqx.Module):
     code: Any
 
 
-def _loss(objective: Objective, u: Array, cost: Any = None) -> Array:
+def _loss(objective: Any, u: Array, cost: Any = None) -> Array:
     x, _ = objective.problem.coordinates.to_x(u)
-    points = objective.problem.count
-    return (cost or objective.cost)(x) / jnp.maximum(points, 1.0)
+    return (cost or objective.cost)(x) / objective.size
 
 
-def _value_and_slope(objective: Objective, u: Array) -> tuple[Array, Array]:
+def _value_and_slope(objective: Any, u: Array) -> tuple[Array, Array]:
     """Loss and its gradient in u, from the forward-mode sums."""
 
     @jax.custom_jvp
@@ -53,7 +52,7 @@ def _value_and_slope(objective: Objective, u: Array) -> tuple[Array, Array]:
 
     @cost.defjvp
     def _(primals, tangents):
-        _, g, c = objective.normal(primals[0])
+        g, c = objective.slope(primals[0])
         return c, g @ tangents[0]
 
     return jax.value_and_grad(lambda u: _loss(objective, u, cost))(u)
@@ -79,7 +78,7 @@ def _optimiser(method: Any, steps: int, learning_rate: float) -> Any:
 
 @eqx.filter_jit
 def _block(
-    objective: Objective, walk: Walk, method: Any, steps: int, rate: float, count: int
+    objective: Any, walk: Walk, method: Any, steps: int, rate: float, count: int
 ) -> Walk:
     """At most `count` further steps."""
     import optax
@@ -153,7 +152,7 @@ def fit_first_order(
     """Fit by an optax transformation; see `fit`.
 
     Args:
-        objective: what is minimised.
+        objective: sums of squares.
         method: a name of `fit` or an optax transformation.
         x0: start vector.
         scale_covariance: as in `fit`.
@@ -165,7 +164,6 @@ def fit_first_order(
         batch: points per minibatch and group; Adam only, finished by the trust region.
         learning_rate: peak rate of Adam.
     """
-    problem = objective.problem
     if batch is not None:
         return _minibatch(
             objective,
@@ -180,6 +178,45 @@ def fit_first_order(
             batch=batch,
             learning_rate=learning_rate,
         )
+    how: dict[str, Any] = {"steps": steps, "learning_rate": learning_rate}
+    walk, code, history = walked(objective, method, x0, progress=progress, **how)
+    return _finished(
+        objective,
+        method,
+        walk.best_u,
+        code,
+        int(walk.step),
+        history,
+        scale_covariance=scale_covariance,
+        seed=seed,
+        warn=warn,
+        arguments=arguments,
+    )
+
+
+def walked(
+    objective: Any,
+    method: Any,
+    x0: Array,
+    *,
+    steps: int = 2000,
+    learning_rate: float | int = 0.05,
+    progress: bool | Callback = False,
+) -> tuple[Walk, int, list[float]]:
+    """End of a walk from `x0`, its code, and the best cost after each block of steps.
+
+    Args:
+        objective: has `problem`, `cost`, `slope` and `size`.
+        method: a name of `fit` or an optax transformation.
+        x0: start vector.
+        steps: largest number of steps; the length of Adam's schedule.
+        learning_rate: peak rate of Adam.
+        progress: as in `fit`.
+
+    Raises:
+        FitError: no finite cost.
+    """
+    problem = objective.problem
     lo, hi = problem.parameters.bounds()
     u = problem.coordinates.to_u(jnp.clip(x0, lo, hi))
     walk = Walk(
@@ -193,14 +230,14 @@ def fit_first_order(
         code=jnp.asarray(tr.RUNNING, jnp.int32),
     )
     reporter = Reporter(progress)
-    n = problem.n_valid
+    size = float(objective.size)
     history = []
     code = tr.RUNNING
     try:
         while code == tr.RUNNING and int(walk.step) < steps:
             walk = _block(objective, walk, method, steps, learning_rate, BLOCK)
             code = int(walk.code)
-            history.append(float(walk.best) * n)
+            history.append(float(walk.best) * size)
             if not reporter("fit", int(walk.step), steps, history[-1]):
                 code = tr.STOPPED if code == tr.RUNNING else code
     except KeyboardInterrupt:
@@ -209,18 +246,12 @@ def fit_first_order(
         reporter.close()
     if not np.isfinite(float(walk.best)):
         raise FitError("the cost is not finite at the start of a first-order fit")
-    return _finished(
-        objective,
-        method,
-        walk.best_u,
-        code,
-        int(walk.step),
-        history,
-        scale_covariance=scale_covariance,
-        seed=seed,
-        warn=warn,
-        arguments=arguments,
-    )
+    return walk, code, history
+
+
+def method_name(method: Any) -> str:
+    """What a method is called in results."""
+    return method if isinstance(method, str) else type(method).__name__
 
 
 def _finished(
@@ -247,7 +278,7 @@ def _finished(
     near = np.minimum(np.asarray(x - lo), np.asarray(hi - x))[seen] * d[seen]
     left = float(np.max(np.minimum(scaled, near), initial=0.0))
     size = np.sqrt(2 * max(float(c), 0.5 * problem.n_valid))
-    name = method if isinstance(method, str) else type(method).__name__
+    name = method_name(method)
     near_enough = left <= 1e-3 * size / np.sqrt(problem.n_valid)
     good = bool(near_enough) and code != tr.STOPPED
     if good:

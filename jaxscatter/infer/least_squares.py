@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..errors import FitError, FitWarning, ParameterError
-from ..problem import AbstractProblem
+from ..problem import AbstractProblem, BareCost
 from . import trust_region as tr
 from .approach import Frame, approached, frame
 from .box import Box, box
@@ -26,7 +26,8 @@ from .result import FitResult
 BLOCK = 10
 """Trials between two progress calls."""
 
-METHODS = ("tr", "scipy-trf", "nelder-mead", "powell", "lbfgs", "adam", "adamw")
+FIRST_ORDER = ("lbfgs", "adam", "adamw")
+METHODS = ("tr", "scipy-trf", "nelder-mead", "powell", *FIRST_ORDER)
 
 
 def start_vector(problem: AbstractProblem, start: Any) -> Float[Array, " p"]:
@@ -156,7 +157,7 @@ def make_objective(
 
 def fit(
     problem: AbstractProblem,
-    method: str | Any = "tr",
+    method: str | Any = None,
     start: Any = None,
     *,
     max_trials: int = 200,
@@ -175,15 +176,18 @@ def fit(
 
     Args:
         problem: what to fit.
-        method: "tr" (bounded trust region on the normal equations), "scipy-trf",
-            "nelder-mead", "powell" (host reference and gradient-free), "lbfgs", "adam",
-            "adamw" or an optax `GradientTransformation` (see `first_order`).
+        method: "tr" (the default: bounded trust region on the normal equations),
+            "scipy-trf", "nelder-mead", "powell" (host reference and gradient-free),
+            "lbfgs", "adam", "adamw" or an optax `GradientTransformation` (see
+            `first_order`). A bare cost takes all but the first two; its default is
+            "lbfgs", or "nelder-mead" where there is no gradient.
         start: mapping of names, vector, or earlier result; default the start values.
         max_trials: of the trust region.
         ftol: relative change of the cost, default 1e-10.
         gtol: relative size of the projected gradient, default 1e-8.
         xtol: length of a step in the parameters' scales, default 1e-12. With
-            precision="mixed" the three defaults are 1e-6, 1e-4 and 1e-7.
+            precision="mixed" the three defaults are 1e-6, 1e-4 and 1e-7. The searches
+            "nelder-mead" and "powell" have their own, see `host.Search`.
         scale_covariance: multiply by the reduced chi2; default only if the data have no
             errors of their own.
         seed: for minibatches.
@@ -192,12 +196,29 @@ def fit(
             the same call goes on, to the same bits; it is left in place.
         throw: raise `FitError` where cost or Jacobian is not finite.
         warn: issue `FitWarning`s too; they are in the result either way.
-        options: of the first-order methods: `steps`, `batch`, `learning_rate`.
+        options: of the first-order methods: `steps`, `batch`, `learning_rate`; of the
+            searches: `max_evaluations`, `adaptive`, `units`.
 
     Raises:
         FitError: nothing finite to start from.
         ParameterError: a start that does not fit the parameters.
     """
+    if isinstance(problem, BareCost):
+        from .bare import fit_bare
+
+        return fit_bare(
+            problem,
+            method,
+            start_vector(problem, start),
+            tolerances={"ftol": ftol, "xtol": xtol},
+            scale_covariance=scale_covariance,
+            seed=seed,
+            progress=progress,
+            checkpoint=checkpoint,
+            warn=warn,
+            options=options,
+        )
+    method = "tr" if method is None else method
     objective = make_objective(problem)
     x0 = start_vector(problem, start)
     common: dict[str, Any] = {
@@ -211,21 +232,24 @@ def fit(
         raise FitError(f"method {method!r} is not known; expected one of {METHODS}")
     if problem.n_parameters == 0:
         method, options = "tr", {}
-    first_order = not isinstance(method, str) or method in ("lbfgs", "adam", "adamw")
+    first_order = not isinstance(method, str) or method in FIRST_ORDER
     if checkpoint is not None and first_order:
         raise FitError("first-order methods write no checkpoints; use method='tr'")
     if first_order:
         from .first_order import fit_first_order
 
         return fit_first_order(objective, method, x0, **common, **options)
-    if options:
-        raise TypeError(f"method {method!r} has no options {sorted(options)}")
     if checkpoint is not None and method != "tr":
         raise FitError(f"method {method!r} writes no checkpoints; use 'tr'")
     if method != "tr":
         from .host import fit_host
 
-        return fit_host(objective, method, x0, **common)
+        tolerances = {"ftol": ftol, "xtol": xtol}
+        return fit_host(
+            objective, method, x0, **common, tolerances=tolerances, options=options
+        )
+    if options:
+        raise TypeError(f"method {method!r} has no options {sorted(options)}")
     usual = tr.Options(max_trials=max_trials)
     if problem.precision == "mixed":
         usual = tr.Options.single(max_trials)

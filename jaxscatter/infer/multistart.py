@@ -153,6 +153,7 @@ def multistart(
     Raises:
         FitError: every start failed.
     """
+    problem.require_likelihood("js.multistart")
     if n < 1:
         raise FitError(f"n is {n}; expected at least one start")
     objective = make_objective(problem, prior)

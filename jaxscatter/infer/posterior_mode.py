@@ -63,6 +63,7 @@ def map_fit(
         progress: as in `fit`.
         warn: as in `fit`.
     """
+    problem.require_likelihood("js.map_fit")
     if linear == "marginal":
         linear = integrated_mode(problem)
     problem.check_mode(linear)
@@ -126,6 +127,7 @@ def laplace(
         FitError: parameters at a bound or undetermined: no Gaussian there.
     """
     problem = result._need()
+    problem.require_likelihood("js.laplace")
     if space not in ("x", "u"):
         raise FitError(f"space is {space!r}; expected 'x' or 'u'")
     mode = integrated_mode(problem)

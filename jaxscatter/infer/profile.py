@@ -81,6 +81,7 @@ def profile(
             is a MAP, whose priors a profile of chi2 would leave out.
     """
     problem = result._need()
+    problem.require_likelihood("js.profile")
     if "MAP" in result.method:
         raise FitError(
             "a profile follows chi2 without priors: take the result of `fit` or "

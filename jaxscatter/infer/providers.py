@@ -8,7 +8,7 @@ would not fit; `shard` (in `devices`) spreads a problem over a mesh. A model's o
 """
 
 import math
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -32,6 +32,7 @@ def tangent_count(problem: Problem) -> int:
 
 def streamed(problem: _P, numbers: float | int = DENSE_LIMIT / 4) -> _P:
     """The problem in chunks whose columns and tangents hold about `numbers` numbers."""
+    problem.require_likelihood("js.streamed")
 
     def cut(part: Problem) -> Problem:
         columns = max(1, len(part.model.amplitudes))
@@ -74,6 +75,16 @@ class Objective(eqx.Module):
         else:
             total = -self.problem.loglike(x, self.linear)
         return total + self._penalty(x) if self.prior else total
+
+    def slope(self, x: Float[Array, " p"]) -> tuple[Array, Array]:
+        """Gradient and cost."""
+        _, g, c = self.normal(x)
+        return g, c
+
+    @property
+    def size(self) -> Float[Array, ""]:
+        """What first-order methods divide the cost by: the number of points."""
+        return jnp.maximum(self.problem.count, 1.0)
 
     def normal(self, x: Float[Array, " p"]) -> tuple[Array, Array, Array]:
         """(H, g, cost), with the prior's curvature clipped at 0."""
@@ -132,7 +143,7 @@ class Objective(eqx.Module):
 
 
 @eqx.filter_jit
-def cost_at(objective: Objective, x: Float[Array, " p"]) -> Float[Array, ""]:
+def cost_at(objective: Any, x: Float[Array, " p"]) -> Float[Array, ""]:
     """Cost at x, compiled."""
     return objective.cost(x)
 

@@ -40,25 +40,12 @@ def warned(warnings: tuple[str, ...]) -> list[str]:
 
 def fit_summary(result: Any) -> str:
     """Summary of a `FitResult`."""
-    s, table = result.statistics, result.parameters
+    table = result.parameters
     title = f"{result.provenance['model']} · {result.method} fit"
     lines = [title, *warned(result.warnings)]
     failed = "" if result.success else "NOT CONVERGED: "
     lines.append(f"status   {failed}{result.message}")
-    lines.append(
-        f"chi2     {s['chi2']:.6g} for {s['n_valid']:.0f} points, {s['dof']:.0f} "
-        f"degrees of freedom, reduced {s['red_chi2']:.4g}"
-    )
-    lines += _parts(result.groups)
-    lines.append(
-        f"criteria AICc {s['aicc']:.6g}, BIC {s['bic']:.6g}; {s['nfev']:.0f} cost and "
-        f"{s['njev']:.0f} Jacobian evaluations"
-    )
-    lines.append(
-        "errors   "
-        + ("scaled by sqrt(reduced chi2)" if result.scaled else "from the given sigma")
-        + f"; amplitudes: {result.linear_mode}"
-    )
+    lines += _bare(result) if "bare_cost" in result.flags else _goodness(result)
     rows = []
     for i in range(len(table["name"])):
         tie = str(table["tie"][i])
@@ -99,6 +86,30 @@ def fit_summary(result: Any) -> str:
     if len(result.optima.get("cost", ())):
         lines += ["", *_optima(result)]
     return "\n".join(lines)
+
+
+def _goodness(result: Any) -> list[str]:
+    """Chi2, criteria, and where the errors come from."""
+    s = result.statistics
+    errors = "scaled by sqrt(reduced chi2)" if result.scaled else "from the given sigma"
+    return [
+        f"chi2     {s['chi2']:.6g} for {s['n_valid']:.0f} points, {s['dof']:.0f} "
+        f"degrees of freedom, reduced {s['red_chi2']:.4g}",
+        *_parts(result.groups),
+        f"criteria AICc {s['aicc']:.6g}, BIC {s['bic']:.6g}; {s['nfev']:.0f} cost and "
+        f"{s['njev']:.0f} Jacobian evaluations",
+        f"errors   {errors}; amplitudes: {result.linear_mode}",
+    ]
+
+
+def _bare(result: Any) -> list[str]:
+    """The cost of a fit that has no chi2."""
+    s = result.statistics
+    return [
+        f"cost     {result.provenance['cost']} = {s['cost']:.6g} of {s['n_valid']:.0f} "
+        f"points; {s['nfev']:.0f} cost and {s['njev']:.0f} gradient evaluations",
+        f"errors   none; amplitudes: {result.linear_mode}",
+    ]
 
 
 def _parts(groups: dict[str, np.ndarray]) -> list[str]:

@@ -119,6 +119,7 @@ def sample(
         ModelError: amplitudes that cannot be treated as asked.
     """
     asked = dict(locals())
+    problem.require_likelihood("js.sample")
     if method not in METHODS:
         raise SamplingError(
             f"method {method!r} is not known; expected one of {METHODS}"

@@ -2,6 +2,8 @@
 
 from . import prior as prior
 from .amplitudes import Amplitude as Amplitude
+from .bare_cost import BareCost as BareCost
+from .bare_cost import bare_cost as bare_cost
 from .coordinates import Coordinates as Coordinates
 from .dataset import Dataset as Dataset
 from .interface import AbstractProblem as AbstractProblem

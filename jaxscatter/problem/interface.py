@@ -124,6 +124,9 @@ class AbstractProblem(eqx.Module):
     def loglike(self, x: Float[Array, " p"], linear: str | None = None) -> Any:
         """Log L at x with amplitudes treated as `linear` (see `marginal`)."""
 
+    def require_likelihood(self, what: str) -> None:
+        """Refuse `what` where the cost is no likelihood; here it is one."""
+
     def normal(self, x: Float[Array, " p"]) -> Normal:
         """(H, g, cost) with the amplitudes projected out, Kaufman's form.
 

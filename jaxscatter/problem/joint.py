@@ -321,6 +321,8 @@ def joint(
 
 def _checked(problem: Any, name: str) -> Problem:
     """The problem; what cannot be joined is refused by name."""
+    if isinstance(problem, AbstractProblem):
+        problem.require_likelihood("js.joint")
     if isinstance(problem, JointProblem):
         raise ModelError(
             f"problem {name!r} is a joint problem itself; give its problems to one "

@@ -42,3 +42,33 @@ def test_a_search_can_be_stopped_at_its_best_point(cases):
     np.testing.assert_allclose(
         result.statistics["cost"], result.history["cost"].min(), rtol=1e-9
     )
+
+
+def test_searches_take_tolerances_and_units(cases, decay_fit):
+    p = cases.decay()
+    fine = fit(p, "nelder-mead", warn=False)
+    coarse = fit(p, "nelder-mead", xtol=1e-2, ftol=1e-2, warn=False)
+    assert coarse.success
+    assert coarse.statistics["nfev"] < 0.7 * fine.statistics["nfev"]
+    for units in ("bounds", "own"):
+        result = fit(
+            p, "nelder-mead", xtol=1e-6, adaptive=True, units=units, warn=False
+        )
+        np.testing.assert_allclose(result.x, decay_fit.x, rtol=1e-3)
+    few = fit(p, "powell", max_evaluations=20, warn=False)
+    assert not few.success and few.statistics["nfev"] < 40
+
+
+def test_options_a_search_does_not_have_are_refused(cases):
+    with pytest.raises(TypeError, match="steps"):
+        fit(cases.decay(), "nelder-mead", steps=10)
+    with pytest.raises(TypeError, match="adaptive"):
+        fit(cases.decay(), "scipy-trf", adaptive=True)
+    with pytest.raises(FitError, match="nelder-mead"):
+        fit(cases.decay(), "powell", adaptive=True)
+    with pytest.raises(FitError, match="'pixels'"):
+        fit(cases.decay(), "powell", units="pixels")
+    with pytest.raises(FitError, match="at least 1"):
+        fit(cases.decay(), "powell", max_evaluations=0)
+    with pytest.raises(FitError, match=r"finite bounds, which \['i', 's'\]"):
+        fit(cases.line(), "powell", units="bounds")
