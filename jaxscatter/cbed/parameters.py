@@ -19,7 +19,8 @@ from .model import CELL, GEOMETRY, diskshift_names, site_names
 from .refined import Refined, names_of
 from .structure_factors import optical_potential
 
-_THICKNESS = (0.5, 1.5)
+THICKNESS_SPAN = (0.5, 1.5)
+"""Bounds of the thickness in parts of its start value."""
 GL_SPAN = 0.05
 """Relative half width of the bounds of gl."""
 SHIFT = 10.0
@@ -44,7 +45,7 @@ def pattern_table(
             "thickness",
             thickness,
             "Å",
-            (_THICKNESS[0] * thickness, _THICKNESS[1] * thickness),
+            (THICKNESS_SPAN[0] * thickness, THICKNESS_SPAN[1] * thickness),
             prior=log_thickness,
         ),
         Parameter(
@@ -113,9 +114,9 @@ def _factor_rows(
     rows = []
     for i, hkl in enumerate(factors.hkl):
         names = names_of(hkl)
-        rows += _signed(names[:2], *elastic[i], 0.02 * largest, factors.fixed[i])
+        rows += _signed(names[:2], *elastic[i], 0.1 * largest, factors.fixed[i])
         if absorptive is not None:
-            most = max(0.1 * abs(elastic[i][0]), 0.002 * largest)
+            most = max(0.1 * abs(elastic[i][0]), 0.02 * largest)
             rows += _signed(names[2:], *absorptive[i], most, factors.fixed[i])
     return rows
 

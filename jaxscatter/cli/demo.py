@@ -9,7 +9,7 @@ from .. import examples, qens
 from ..config import Fit, Sample, need_technique
 from ..examples import QensExample
 from ..infer import FitResult, SampleResult
-from . import analysis, demo_sas, demo_xpcs
+from . import analysis, demo_cbed, demo_sas, demo_xpcs
 from .output import Folder, Watch, keep_compiled
 
 BINS: dict[str, Any] = {
@@ -28,6 +28,7 @@ def command(options: argparse.Namespace) -> int:
     made = {
         "qens": (run, Fit(starts=32, seed=seed), 300, 300),
         "xpcs": (demo_xpcs.run, Fit("tr", seed=seed), 200, 200),
+        "cbed": (demo_cbed.run, Fit("tr", seed=seed), 0, 0),
         "sas": (demo_sas.run, Fit("tr", seed=seed), 300, 1000),
     }
     show, fit, warmup, draws = made[name]

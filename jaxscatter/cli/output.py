@@ -20,7 +20,7 @@ FILES = (
     "hwhm_table.csv", "report.txt", "cuts.png", "rates.png", "simulated.h5",
     "measured_fit.h5", "measured_fit.png", "measured_cuts.png", "parts.png",
     "latex_fit.h5", "latex_fit.png", "sizes.png", "fit_nxcansas.h5",
-    "latex_nxcansas.h5",
+    "latex_nxcansas.h5", "rocking.png", "branches.png", "patterns.png", "polarity.png",
 )  # fmt: skip
 PAUSE = 10.0
 

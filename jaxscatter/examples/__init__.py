@@ -2,14 +2,18 @@
 
 import importlib.resources
 import pathlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 __all__ = [
+    "CbedProfiles",
+    "CbedStack",
     "QensExample",
     "SasExample",
     "XpcsExample",
+    "cbed_lithium_niobate",
+    "cbed_silicon",
     "qens_benzene",
     "sas_latex",
     "sas_sds",
@@ -122,6 +126,120 @@ def sas_latex() -> SasExample:
         known={"sld": 1.4, "sld_solvent": 6.35},
         citation=_SASDATA,
         licence=_SASDATA_LICENCE,
+    )
+
+
+class CbedProfiles(NamedTuple):
+    """Counts along lines through disks of one CBED pattern, and what is known of it.
+
+    `offsets` (point, 2) are the (j, i) of K_t - `kt` in pixels, `gl` of them per |g_x|.
+    Rows of `counts` and `used` are disks, as in `hkl`; `regions` (point,) numbers the
+    lines. `detector` are [varB, delta, A, g, m]. `reported` is what another program
+    found, (refined, start): its simulations on the scale of the counts, and the counts
+    where it had sampled the pattern then.
+    """
+
+    path: pathlib.Path
+    hkl: np.ndarray
+    offsets: np.ndarray
+    regions: np.ndarray
+    counts: np.ndarray
+    used: np.ndarray
+    simulated: tuple[np.ndarray, np.ndarray]
+    sampled: tuple[np.ndarray, np.ndarray]
+    known: dict[str, Any]
+    detector: tuple[float, ...]
+    reported: dict[str, float]
+    citation: str
+    licence: str
+
+
+def cbed_silicon() -> CbedProfiles:
+    """Four lines through four disks of Si near the 111 row, 196.75 kV, energy-filtered.
+
+    `known` holds energy (keV), zone, x_axis, the tilt in units of the reciprocal axes
+    (`kt_hkl`), gl (pixels), cell edge `a` (Å) and `b_iso` (Å²). The source gives the
+    counts, but not where its lines lie: they were found by matching the simulation
+    that it gives along with them, see "Where we differ" in the documentation.
+    """
+    path = _data("si04_profiles.csv")
+    table = np.genfromtxt(path, delimiter=",", skip_header=1)
+    disks = table[:, 4:].reshape(len(table), 4, 5).transpose(2, 1, 0)
+    used, counts, refined, start_counts, start = disks
+    return CbedProfiles(
+        path=path,
+        hkl=np.array([[-1, 1, 1], [0, 0, 0], [1, -1, -1], [2, -2, -2]]),
+        offsets=table[:, 2:4],
+        regions=table[:, 0].astype(int),
+        counts=counts,
+        used=used > 0,
+        simulated=(refined, start),
+        sampled=(counts, start_counts),
+        known={
+            "energy": 196.75,
+            "zone": (1, 1, 0),
+            "x_axis": (1, -1, -1),
+            "kt_hkl": (12.0152, -12.0152, 26.4176),
+            "gl": 226.774,
+            "a": 5.4307,
+            "b_iso": 0.4668,
+        },
+        detector=(3.15, 4e-5, 1.2, 2.2, 0.111),
+        reported={
+            "U(1,-1,-1)": 0.0473504,
+            "U'(1,-1,-1)": 0.00079373,
+            "U(2,-2,-2)": -0.00092322,
+            "thickness": 3421.6,
+        },
+        citation=(
+            "example notebook refinemnt_si04 of PyExtal, https://github.com/swampni/"
+            "PyExtal (group of J.-M. Zuo)"
+        ),
+        licence="numbers printed in a repository under MPL-2.0",
+    )
+
+
+class CbedStack(NamedTuple):
+    """Digital large-angle CBED patterns, one image for each reflection, in an npz file.
+
+    `path` holds `images` (disk, h, w) and `hkl` (disk, 3). `known` has energy (keV),
+    zone, x_axis and gl (pixels per |g_x|), `thickness_range` (Å), and the cell (Å and
+    degrees), space group and `sites` (label, x y z, B in Å²) of the crystal.
+    """
+
+    path: pathlib.Path
+    known: dict[str, Any]
+    citation: str
+    licence: str
+
+
+def cbed_lithium_niobate() -> CbedStack:
+    """Mg:LiNbO3 on [-1 1 0], 200 kV: 24 reflections, 56 x 56 tilts to 18 mrad.
+
+    The means of 3 x 3 pixels of the source. Columns run along (1 1 0), rows along
+    (0 0 1): this, and that the images are as seen against the source's beam [1 -1 0],
+    was found by correlation with simulations. Magnesium is left out of the sites.
+    """
+    return CbedStack(
+        path=_data("linbo3_dlacbed.npz"),
+        known={
+            "energy": 200.0,
+            "zone": (-1, 1, 0),
+            "x_axis": (1, 1, 0),
+            "gl": 15.033,
+            "thickness_range": (1120.0, 1321.0),
+            "cell": (5.13761, 5.13761, 13.8497, 90.0, 90.0, 120.0),
+            "space_group": "R 3 c:H",
+            "sites": (
+                ("Li", (0.0, 0.0, 0.2916), 0.1),
+                ("Nb", (0.0, 0.0, 0.0), 0.278),
+                ("O", (0.3976, 0.3744, 0.2297), 0.555),
+            ),
+        },
+        citation=(
+            "R. Beanland, Warwick, https://github.com/WarwickMicroscopy/Felix-python"
+        ),
+        licence="CC0",
     )
 
 

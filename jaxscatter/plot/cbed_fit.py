@@ -166,6 +166,54 @@ def plot_profile_comparison(
         return style.finish(fig, path)
 
 
+def plot_agreement(
+    x: Any,
+    correlation: Any,
+    path: style.PathLike | None = None,
+    *,
+    names: Any = None,
+    x_label: str = "thickness [Å]",
+    title: str = "",
+) -> Any:
+    """Figure of correlations with an experiment, the largest of each curve marked.
+
+    Args:
+        x: (points,), what was scanned.
+        correlation: (points,), or (curves, points).
+        path: file to write.
+        names: of the curves.
+        x_label: of x, with its unit.
+        title: of the figure.
+    """
+    at, y = np.asarray(x, float), np.atleast_2d(np.asarray(correlation, float))
+    if y.ndim != 2 or y.shape[1:] != at.shape:
+        raise DataError(
+            f"correlation has shape {y.shape}; expected a row of {at.size} points for "
+            "each curve"
+        )
+    labels = [None] * len(y) if names is None else list(names)
+    with style.context():
+        fig = style.figure(6.4, 4.2)
+        ax = fig.subplots()
+        for k, (curve, name) in enumerate(zip(y, labels, strict=True)):
+            colour = style.CYCLE[k % len(style.CYCLE)]
+            ax.plot(at, curve, ".-", color=colour, label=name)
+            if np.any(np.isfinite(curve)):
+                best = int(np.nanargmax(curve))
+                ax.plot(at[best], curve[best], "o", ms=8, mfc="none", color=colour)
+                ax.annotate(
+                    f"{at[best]:.5g}", (at[best], curve[best]), (0, 9),
+                    textcoords="offset points", ha="center", fontsize="small",
+                )  # fmt: skip
+        ax.margins(y=0.15)
+        ax.set_xlabel(x_label)
+        ax.set_ylabel("correlation with experiment")
+        if names is not None:
+            ax.legend()
+        ax.set_title(style.plain(title))
+        return style.finish(fig, path)
+
+
 def _checked(
     experiment: Any, simulation: Any, sigma: Any, mask: Any, ndim: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray]:

@@ -1,10 +1,18 @@
 import importlib.resources
 
 import h5py
+import jax.numpy as jnp
 import numpy as np
 
-from jaxscatter import xpcs
-from jaxscatter.examples import qens_benzene, sas_latex, sas_sds, xpcs_nsls2
+from jaxscatter import cbed, xpcs
+from jaxscatter.examples import (
+    cbed_lithium_niobate,
+    cbed_silicon,
+    qens_benzene,
+    sas_latex,
+    sas_sds,
+    xpcs_nsls2,
+)
 from jaxscatter.io import read_curves
 
 
@@ -80,3 +88,30 @@ def test_the_sas_files_have_their_source_and_licence_beside_them():
         assert "BSD 3-Clause" in example.licence
     licence = (folder / "LICENSE_sasdata.txt").read_text("utf-8")
     assert "SasView Developers" in licence and "Redistribution" in licence
+
+
+def test_the_silicon_profiles_repeat_the_published_chi2():
+    """Printed by the program that refined them: 3421.93 at its start, 2688.21 after."""
+    example = cbed_silicon()
+    assert example.path.stat().st_size < 2**16
+    metric = cbed.Chi2_multibackground(cbed.Detector(*example.detector))
+    used = jnp.asarray(example.used)
+    found = [
+        float(metric(jnp.asarray(t), jnp.asarray(x), used))
+        for t, x in zip(example.simulated, example.sampled, strict=True)
+    ]
+    np.testing.assert_allclose(found, [2688.21, 3421.93], atol=0.006)
+    assert int(example.used.sum()) == 648
+    assert np.bincount(example.regions).tolist() == [101, 101, 21, 21]
+
+
+def test_the_niobate_stack_is_small_and_says_where_it_is_from():
+    example = cbed_lithium_niobate()
+    assert example.path.stat().st_size < 2**18
+    with np.load(example.path) as file:
+        assert file["images"].shape == (24, 56, 56)
+        assert len({tuple(g) for g in file["hkl"].tolist()}) == 24
+    folder = importlib.resources.files("jaxscatter.examples") / "data"
+    text = (folder / "README.md").read_text("utf-8")
+    for word in ("CC0", "MPL-2.0", example.path.name, cbed_silicon().path.name):
+        assert word in text
