@@ -1,14 +1,15 @@
 """Template matching: where in a wider simulated field a measured template lies.
 
-A template T_d(x) of some disks, with a mask m_d of the pixels that are used, is compared
-with a field F_d that is wider by a margin on every side, at all shifts s,
+A template T_d(x) of some disks, with a mask m_d of the pixels that are used, is
+compared with a field F_d that is wider by a margin on every side, at all shifts s,
 
     r(s) = Σ m (T - T̄)(F(x + s) - F̄(s))/√(Σ m (T - T̄)² Σ m (F(x + s) - F̄(s))²)
 
 All disks move together and make one r. T̄ and F̄ are means over the used pixels, of all
 disks or (`per_disk`) of each. Sums over all whole shifts come from fast Fourier
 transforms; the peak is then refined by Newton steps on r itself, the field between its
-pixels being a cubic B-spline. What lies under a false mask, NaN included, has no effect.
+pixels being a cubic B-spline. What lies under a false mask, NaN included, has no
+effect.
 
 Units: shifts in pixels (j down, i right); intensities in any one unit.
 
@@ -31,8 +32,12 @@ from .._types import as_float
 from ..errors import DataError
 from .similarity import ratio, zncc
 
-_STEPS = 4
-"""Newton steps to the peak."""
+_SPACINGS = np.array([0.5, 0.25, 0.1, 0.05])
+"""Pixels between the points that each Newton step takes its derivatives from."""
+_STENCIL = np.array(
+    [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)], float
+)
+_DAMPING = 1e-4
 
 
 class Match(NamedTuple):
@@ -161,31 +166,39 @@ def best_shift(
     whole = jnp.stack(jnp.unravel_index(top, surface.shape)).astype(t.dtype) - radius
     nodes = _nodes(t)
     measure = disk_zncc if per_disk else zncc
+    _, h, w = x.shape
 
     def at(shift):
-        return measure(_moved(nodes, shift + radius, x.shape[1:]), x, used)
+        return measure(_moved(nodes, shift + radius, h, w), x, used)
 
-    slope, curvature = jax.jacfwd(at), jax.jacfwd(jax.jacfwd(at))
+    value_at = jax.vmap(at)
 
-    def step(_, now):
+    def step(now, spacing):
         shift, value = now
-        g, h = slope(shift), curvature(shift)
-        determinant = h[0, 0] * h[1, 1] - h[0, 1] * h[1, 0]
-        peaked = (h[0, 0] < 0) & (determinant > 0)
-        safe = jnp.where(peaked, determinant, 1.0)
+        r = value_at(shift[None, :] + spacing * _STENCIL)
+        slope = jnp.stack([r[0] - r[1], r[2] - r[3]]) / 2
+        c_jj, c_ii = r[0] + r[1] - 2 * value, r[2] + r[3] - 2 * value
+        c_ji = (r[4] - r[5] - r[6] + r[7]) / 4
+        # along a row of reflections nothing depends on the shift across it
+        damping = _DAMPING * (jnp.abs(c_jj) + jnp.abs(c_ii))
+        c_jj, c_ii = c_jj - damping, c_ii - damping
+        determinant = c_jj * c_ii - c_ji * c_ji
+        peaked = (c_jj < 0) & (determinant > 0)
         newton = jnp.stack(
-            [h[0, 1] * g[1] - h[1, 1] * g[0], h[1, 0] * g[0] - h[0, 0] * g[1]]
+            [c_ji * slope[1] - c_ii * slope[0], c_ji * slope[0] - c_jj * slope[1]]
         )
-        tried = shift + jnp.where(peaked, newton / safe, 0.0)
+        newton = newton / jnp.where(peaked, determinant, 1.0)
+        tried = shift + spacing * jnp.where(peaked, newton, 0.0)
         tried = jnp.clip(tried, whole - 1, whole + 1)
         length = jnp.sqrt(jnp.sum(jnp.square(tried)) + 1e-300)
         tried = tried * jnp.minimum(1.0, radius / length)
         reaches = at(tried)
         better = reaches > value
-        return jnp.where(better, tried, shift), jnp.where(better, reaches, value)
+        after = jnp.where(better, tried, shift), jnp.where(better, reaches, value)
+        return after, None
 
-    shift, value = jax.lax.fori_loop(0, _STEPS, step, (whole, at(whole)))
-    return Match(shift, value)
+    found, _ = jax.lax.scan(step, (whole, at(whole)), jnp.asarray(_SPACINGS))
+    return Match(*found)
 
 
 def _check(template: tuple, mask: tuple, field: tuple) -> None:
@@ -217,12 +230,9 @@ def _nodes(field: Float[Array, "disks rows columns"]) -> Float[Array, "disks a b
 
 
 def _moved(
-    nodes: Float[Array, "disks a b"],
-    corner: Float[Array, "2"],
-    shape: tuple[int, int],
+    nodes: Float[Array, "disks a b"], corner: Float[Array, "2"], h: int, w: int
 ) -> Float[Array, "disks h w"]:
-    """The part of the field whose top left pixel lies at `corner`."""
-    h, w = shape
+    """The h by w pixels of the field whose top left one lies at `corner`."""
     base = jnp.floor(corner)
     t = corner - base
     s = 1 - t
