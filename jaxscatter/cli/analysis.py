@@ -71,13 +71,16 @@ def analyse(
 
 def fit_figure(result: Any) -> tuple[str, dict[str, Any]]:
     """Function of `jaxscatter.plot` that draws data and fit, and its options."""
+    from ..plot.cbed_result import is_diffraction
     from ..plot.sas import is_small_angle
 
     two_time = any(
         d.get("metadata", {}).get("technique") == "xpcs" for d in result.data
     )
     small_angle = bool(result.data) and all(is_small_angle(d) for d in result.data)
-    return ("result", {"view": "fit"}) if two_time or small_angle else ("fit", {})
+    diffraction = bool(result.data) and all(is_diffraction(d) for d in result.data)
+    own = two_time or small_angle or diffraction
+    return ("result", {"view": "fit"}) if own else ("fit", {})
 
 
 def fitted(

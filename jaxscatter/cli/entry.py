@@ -112,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
     made = command(
         "simulate",
         simulation.command,
-        "write simulated data of xpcs or sas",
+        "write simulated data of xpcs, sas or cbed",
         "simulate job.yaml, or simulate -o flow.h5 --phi 0,45,90 --noise 0.01",
     )
     simulation.add_options(made)

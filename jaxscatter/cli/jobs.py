@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
         )
         if best is not None or post is not None:
             title = job.title or job.source
-            about = job.described(data)
+            about = [*job.described(data), *job.built(problem)]
             text = analysis.report(title, about, best, post, watch.stopped)
             (folder / "report.txt").write_text(text, "utf-8")
             job.export(folder.stage, problem, best, post)
@@ -55,7 +55,8 @@ def validate(options: argparse.Namespace) -> int:
     job = config.read(options.job, options.convention)
     data = job.load()
     problem = job.problem(data)
-    for line in (*job.described(data), *_varied(problem, job), *_planned(job)):
+    about = (*job.described(data), *job.built(problem))
+    for line in (*about, *_varied(problem, job), *_planned(job)):
         print(line)
     print(f"{options.job}: valid")
     return 0

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import config, infer, qens, sas, xpcs
 from .._version import __version__
+from ..cbed import catalogue
 from ..errors import DataError, FormatError
 from ..infer.files import FORMAT
 from ..infer.report import columns
@@ -220,6 +221,8 @@ def models(options: argparse.Namespace) -> int:
             _print_model("xpcs", name, XPCS_MODELS[name], table, note)
     if options.technique in (None, "sas"):
         _print_sas()
+    if options.technique in (None, "cbed"):
+        _print_cbed()
     return 0
 
 
@@ -245,6 +248,31 @@ def _print_sas() -> None:
         listed = ", ".join(f"{i} {m}" for i, m in enumerate(modes, 1))
         print(f"      radius_effective_mode: {listed}\n" if listed else "")
     print("      and scale, background; A@S, A+B and A*B make models of models")
+
+
+def _print_cbed() -> None:
+    """Models of electron diffraction, whose parameters are the same."""
+    every = catalogue.models()
+    for name in every:
+        print(f"cbed  {name}: {catalogue.DOCS[name]}")
+    table = next(iter(every.values()))
+    rows = [
+        [
+            row["name"],
+            f"{row['bounds']} [{row['lo']:.4g}, {row['hi']:.4g}]".removeprefix(
+                "absolute "
+            ),
+            row["unit"],
+            "" if row["free"] else "fixed",
+            row["when"],
+            row["doc"],
+        ]
+        for row in table
+    ]
+    head = ["parameter", "bounds", "unit", "", "with", "meaning"]
+    for line in columns(rows, head):
+        print(f"      {line}")
+    print("      scale: one for all disks; background: per disk, one, or none\n")
 
 
 def _print_model(

@@ -1,6 +1,7 @@
 """`jaxscatter simulate`: data of a known truth, as a file.
 
-Two-time correlations here, curves of small-angle scattering in `simulation_sas`.
+Two-time correlations here, curves of small-angle scattering in `simulation_sas`,
+LARBED images in `simulation_cbed`.
 """
 
 import argparse
@@ -14,7 +15,7 @@ from ..config import HomodyneJob, Simulation
 from ..config.xpcs_job import Change, Data, Job, Model, angles, extent
 from ..errors import ConfigError
 from ..problem import Dataset
-from . import simulation_sas
+from . import simulation_cbed, simulation_sas
 
 DEFAULT = {"q": 0.0054, "dt": 0.1, "n_frames": 200}
 
@@ -28,11 +29,13 @@ def add_options(made: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="FILE",
-        help="file to write: .h5 (APS-U) or .npz, of sas NXcanSAS; default data.path "
-        "of the job",
+        help="file to write: .h5 (APS-U) or .npz, of sas NXcanSAS, of cbed .npz or "
+        ".npy; default data.path of the job",
     )
     made.add_argument("--force", action="store_true", help="replace an existing file")
-    made.add_argument("--model", help="laminar_flow, static or one of sas, as sphere")
+    made.add_argument(
+        "--model", help="laminar_flow, static, or one of sas or cbed, as sphere"
+    )
     made.add_argument(
         "--set",
         action="append",
@@ -60,6 +63,9 @@ def add_options(made: argparse.ArgumentParser) -> None:
 
 def command(options: argparse.Namespace) -> int:
     """Write the file and say what is in it."""
+    images = simulation_cbed.wanted(options)
+    if images is not None:
+        return simulation_cbed.command(options, images)
     curve = simulation_sas.wanted(options)
     if curve is not None:
         return simulation_sas.command(options, curve)
@@ -121,7 +127,8 @@ def _from_file(path: str) -> Job:
         return _translated(job)
     if not isinstance(job, Job):
         raise ConfigError(
-            f"{path}: technique {job.technique!r}; simulations are of 'xpcs' and 'sas'"
+            f"{path}: technique {job.technique!r}; simulations are of 'xpcs', 'sas' "
+            "and 'cbed'"
         )
     return job
 

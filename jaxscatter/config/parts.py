@@ -126,6 +126,10 @@ class AbstractJob(abc.ABC):
     def described(self, data: Any) -> list[str]:
         """The data and the model in words, line by line."""
 
+    def built(self, problem: Any) -> list[str]:
+        """What building the problem decided, in words, line by line."""
+        return []
+
     def posterior(self, problem: Any) -> Any:
         """The problem that is sampled, where it is not the one that is fitted."""
         return problem

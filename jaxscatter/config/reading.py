@@ -7,12 +7,14 @@ from typing import Any
 from ..errors import ConfigError
 from ..io.settings import parse_settings, read_settings
 from ..xpcs.homodyne import is_homodyne
-from . import homodyne_job, qens_job, sas_job, xpcs_job
+from . import cbed_job, homodyne_job, qens_job, sas_job, xpcs_job
 from .checks import check_keys, converted, need_known
 from .parts import AbstractJob, Change
 
-TECHNIQUES = ("qens", "xpcs", "sas")
-_ROOMS: dict[str, Any] = {"qens": qens_job, "xpcs": xpcs_job, "sas": sas_job}
+TECHNIQUES = ("qens", "xpcs", "sas", "cbed")
+_ROOMS: dict[str, Any] = {
+    "qens": qens_job, "xpcs": xpcs_job, "sas": sas_job, "cbed": cbed_job,
+}  # fmt: skip
 MODES = {"static": "static_isotropic", "laminar_flow": "laminar_flow"}
 
 

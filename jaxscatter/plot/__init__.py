@@ -14,7 +14,17 @@ from .cbed import (
     plot_rocking_curves,
     plot_thickness_series,
 )
-from .cbed_fit import plot_disk_comparison, plot_profile_comparison
+from .cbed_fit import (
+    plot_agreement,
+    plot_disk_comparison,
+    plot_profile_comparison,
+)
+from .cbed_result import (
+    is_diffraction,
+    plot_cbed_fit,
+    plot_correlations,
+    plot_refined,
+)
 from .groups import fit
 from .posterior import corner, joint, marginals, trace
 from .qens import (
@@ -39,10 +49,13 @@ __all__ = [
     "joint",
     "marginals",
     "plot_age_cuts",
+    "plot_agreement",
     "plot_angles",
     "plot_c2_fit",
     "plot_c2_maps",
+    "plot_cbed_fit",
     "plot_cbed_image",
+    "plot_correlations",
     "plot_disk_comparison",
     "plot_dispersion_surface",
     "plot_hwhm_vs_q2",
@@ -53,6 +66,7 @@ __all__ = [
     "plot_posteriors",
     "plot_profile_comparison",
     "plot_rates",
+    "plot_refined",
     "plot_rocking_curves",
     "plot_sas_fit",
     "plot_sas_parts",
@@ -78,6 +92,11 @@ _SMALL_ANGLE = {
     "sizes": plot_sas_sizes,
     "pattern": plot_sas_pattern,
 }
+_DIFFRACTION = {
+    "fit": plot_cbed_fit,
+    "parameters": plot_refined,
+    "correlations": plot_correlations,
+}
 
 
 def result(
@@ -89,7 +108,9 @@ def result(
     "maps", "cuts", "rates" and "angles", see `plot_c2_fit`, `plot_c2_maps`,
     `plot_age_cuts`, `plot_rates` and `plot_angles`; small-angle data "fit", "parts",
     "sizes" and "pattern", see `plot_sas_fit`, `plot_sas_parts`, `plot_sas_sizes` and
-    `plot_sas_pattern`. A fit of such data is drawn by their "fit".
+    `plot_sas_pattern`; diffraction patterns "fit", "parameters" and "correlations", see
+    `plot_cbed_fit`, `plot_refined` and `plot_correlations`. A fit of such data is drawn
+    by their "fit".
     """
     if res.kind == "batch":
         return batch(res, path=path, **kwargs)
@@ -109,4 +130,6 @@ def _views(res: Any) -> dict[str, Any]:
         return _TWO_TIME
     if res.data and all(is_small_angle(d) for d in res.data):
         return _SMALL_ANGLE
+    if res.data and all(is_diffraction(d) for d in res.data):
+        return _DIFFRACTION
     return {}

@@ -54,7 +54,7 @@ def test_wrong_arguments_are_one_line_that_names_the_help(refused, arguments, sa
 
 @pytest.mark.parametrize("command", ["demo", "template", "models"])
 def test_unknown_technique_names_the_known_ones(refused, command):
-    assert "'qns' is not known; there are ['qens', 'xpcs', 'sas']" in refused(
+    assert "'qns' is not known; there are ['qens', 'xpcs', 'sas', 'cbed']" in refused(
         command, "qns"
     )
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxscatter import examples, io, qens, sas, xpcs
+from jaxscatter.cbed import catalogue
 
 
 def test_inspect_names_reader_and_contents_of_a_spectrum(cli, measured):
@@ -169,8 +170,8 @@ def test_models_prints_every_parameter_with_unit_and_bounds(cli):
     code, out, err = cli("models", "qens")
     assert (code, err) == (0, "")
     both = cli("models")[1]
-    small_angle = cli("models", "sas")[1]
-    assert both == out + cli("models", "xpcs")[1] + small_angle
+    small_angle, diffraction = cli("models", "sas")[1], cli("models", "cbed")[1]
+    assert both == out + cli("models", "xpcs")[1] + small_angle + diffraction
     tables = [("qens", n, t) for n, t in qens.models().items()]
     tables += [("xpcs", n, t) for n, t in xpcs.models().items()]
     for technique, name, table in tables:
@@ -187,6 +188,14 @@ def test_models_prints_every_parameter_with_unit_and_bounds(cli):
             assert p["unit"] in row
             assert f"[{p['lo']:.4g}, {p['hi']:.4g}]" in row
     assert "radius_effective_mode: 1 average curvature" in small_angle
+    for name, rows in catalogue.models().items():
+        assert f"cbed  {name}: " in diffraction
+        for p in rows:
+            row = next(
+                x for x in diffraction.splitlines() if x.split()[:1] == [p["name"]]
+            )
+            assert p["unit"] in row and p["doc"] in row
+            assert f"[{p['lo']:.4g}, {p['hi']:.4g}]" in row
 
 
 def test_info_tells_versions_devices_precision_and_cache(cli):

@@ -112,4 +112,4 @@ def test_what_cannot_be_simulated_is_one_line(
 
 def test_a_job_of_another_technique_is_refused(refused, measured):
     line = refused("simulate", measured / "job.yaml", "--frames", 5)
-    assert "technique 'qens'; simulations are of 'xpcs' and 'sas'" in line
+    assert "technique 'qens'; simulations are of 'xpcs', 'sas' and 'cbed'" in line

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from jaxscatter import config
-from jaxscatter.config import HomodyneJob, qens_job, sas_job, xpcs_job
+from jaxscatter.config import HomodyneJob, cbed_job, qens_job, sas_job, xpcs_job
 from jaxscatter.errors import ConfigError
 
 LEAST = "data: {path: a.nxspe}\n"
@@ -19,6 +19,7 @@ def test_the_technique_decides_whose_job_it_is():
     assert isinstance(config.parse(LEAST), qens_job.Job)
     assert isinstance(config.parse(XPCS), xpcs_job.Job)
     assert isinstance(config.parse(SAS), sas_job.Job)
+    assert isinstance(config.parse(config.template("cbed")), cbed_job.Job)
     assert isinstance(config.parse(THEIRS), HomodyneJob)
     with pytest.raises(ConfigError, match=r"'xpsc' is not known; .*mean 'xpcs'"):
         config.parse("technique: xpsc\ndata: {path: a}")
@@ -85,8 +86,9 @@ def test_templates_are_known_by_technique_and_mode():
     assert same == config.template("xpcs")
     assert config.parse(config.template("xpcs", "static")).model_name == "static"
     assert config.parse(config.template("sas")).model_name == "ellipsoid@hayter_msa"
-    with pytest.raises(ConfigError, match="'cbed' is not known"):
-        config.template("cbed")
+    assert config.parse(config.template("cbed")).model_name == "bloch_symmetric"
+    with pytest.raises(ConfigError, match=r"'cbde' is not .*mean 'cbed'"):
+        config.template("cbde")
     with pytest.raises(ConfigError, match=r"mode: 'statik' is not .*mean 'static'"):
         config.template("xpcs", "statik")
     with pytest.raises(ConfigError, match="mode: 'static' is not known"):
@@ -102,7 +104,8 @@ def test_examples_of_the_package_have_paths_of_their_own():
 
 
 @pytest.mark.parametrize(
-    ("technique", "mode"), [("xpcs", "static"), ("xpcs", "laminar_flow"), ("sas", None)]
+    ("technique", "mode"),
+    [("xpcs", "static"), ("xpcs", "laminar_flow"), ("sas", None), ("cbed", None)],
 )
 def test_templates_are_short(technique, mode):
     def count(section):
