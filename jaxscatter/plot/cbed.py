@@ -316,7 +316,10 @@ def _panel(ax: Any, values: np.ndarray, norm: Any, log: bool) -> Any:
 def _names(hkl: Any, n: int) -> list[str]:
     if hkl is None:
         return [f"image {k + 1}" for k in range(n)]
-    names = [indices(one) for one in np.asarray(hkl).reshape(-1, 3)]
+    if all(isinstance(one, str) for one in hkl):
+        names = list(hkl)
+    else:
+        names = [indices(one) for one in np.asarray(hkl).reshape(-1, 3)]
     if len(names) != n:
         raise DataError(f"hkl has {len(names)} rows; expected {n}")
     return names

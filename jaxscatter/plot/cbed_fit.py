@@ -40,7 +40,7 @@ def plot_disk_comparison(
         sigma: standard errors; the difference is then in their units, else in per cent
             of the largest measured intensity of the disk.
         mask: true where a pixel counts; others are grey.
-        hkl: of the disks.
+        hkl: of the disks, or their names.
         scale: 1/Å per pixel, |g_x|/gl, for the bar.
         label: of the intensity, with its unit.
         title: of the figure.
@@ -110,7 +110,7 @@ def plot_profile_comparison(
         sigma: standard errors; the difference is then in their units, else in the
             intensity's.
         mask: true where a point counts; others are left out.
-        hkl: of the disks.
+        hkl: of the disks, or their names.
         x_label: of x, with its unit.
         label: of the intensity, with its unit.
         title: of the figure.

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import DataError
 from . import style
+from .cbed import indices
 from .cbed_fit import plot_disk_comparison, plot_profile_comparison
 from .groups import _error_factor, _title
 
@@ -42,7 +43,8 @@ def plot_cbed_fit(
     """Figure of experiment, simulation and difference of every disk.
 
     Images for LARBED and for regions of a CBED pattern; profiles, with error bars,
-    where the regions are lines. A disk read in several regions has a panel for each.
+    where the regions are lines. A disk read in several regions has a panel for each,
+    numbered.
 
     Args:
         result: a fit, or a sample.
@@ -73,8 +75,12 @@ def plot_cbed_fit(
         title = f"{title} · {most} of {most + hidden} disks"
     seen = stacks[3][used] > 0
     shown = [np.where(seen, stack[used], np.nan) for stack in stacks[:3]]
+    names = [indices(hkl[d]) for d in disk[used]]
+    if len(shapes) > 1:
+        parts = used % len(shapes) + 1
+        names = [f"{n} · {k}" for n, k in zip(names, parts, strict=True)]
     how: dict[str, Any] = {
-        "hkl": hkl[disk[used]],
+        "hkl": names,
         "label": style.label("intensity", d.get("units", {}).get("y", "")),
         "title": title,
     }

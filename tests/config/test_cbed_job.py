@@ -1,7 +1,6 @@
 """Job files of CBED: their keys are the doors' arguments; mistakes have places."""
 
 import dataclasses
-import inspect
 
 import numpy as np
 import pytest
@@ -71,94 +70,6 @@ def test_a_job_needs_its_crystal_geometry_and_data():
     ):
         with pytest.raises(ConfigError, match=said):
             config.parse(LEAST.replace(part, "\n"))
-
-
-def test_defaults_are_those_of_the_doors():
-    """So that leaving a key out means the same as leaving the argument out."""
-    decided = {"path", "reflections", "absorption", "refraction", "hkl", "kt", "normal"}
-    for section, door in (
-        (cbed_sections.Data, cbed.load),
-        (cbed_sections.Model, cbed.problem),
-        (cbed_sections.Geometry, cbed.problem),
-        (cbed_sections.BeamChoice, cbed.select_beams),
-        (cbed_sections.Settings, cbed.Settings),
-        (cbed_sections.Simulation, cbed.simulate),
-        (cbed_sections.Atom, cbed.Site),
-        (cbed_sections.Roi, cbed.ROI),
-    ):
-        fields = section.__dataclass_fields__
-        for name, argument in inspect.signature(door).parameters.items():
-            if argument.default is argument.empty or name not in fields:
-                continue
-            if name not in decided and (section, name) != (cbed_sections.Atom, "label"):
-                assert fields[name].default == argument.default, name
-
-
-def test_what_can_be_loaded_and_chosen_can_be_asked_for():
-    asked = {*cbed_sections.Data.__dataclass_fields__}
-    own = {"gl", "crystal", "frame", "unknown"}
-    assert asked == {*inspect.signature(cbed.load).parameters} - own
-    asked = {*cbed_sections.Settings.__dataclass_fields__}
-    assert asked == {*inspect.signature(cbed.Settings).parameters}
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "said"),
-    [
-        ("path: made", "pth: made", "unknown key data.pth: did you mean 'path'"),
-        ("b_iso", "biso", "unknown key crystal.sites.Si.biso: did you mean 'b_iso'"),
-        ("zone", "zon", "unknown key geometry.zon: did you mean 'zone'"),
-        ("zone: [1, 1, 0],", "", "missing the required key geometry.zone"),
-        ("gl: 12,", "", "missing the required key gl"),
-        ("gl: 12", "gl: -1", "geometry.gl: -1"),
-        ("kt: [0.02", "kt: [0.02, 1, 1", "geometry.kt: [0.02, 1.0, 1.0, 0.6]; expec"),
-        ("x_axis: [1, -1, 1]", "x_axis: [1, -1, .5]", "geometry.x_axis"),
-        ("F d -3 m:2", "F d -3 x", "crystal: "),
-        ("0.4668", "-1", "crystal: b_iso is [-1.0]"),
-        ("{Si:", "{Xx:", "crystal: element is 'Xx'"),
-        ("hkl: made_hkl.npy", "entry: a", "data: neither roi nor hkl"),
-        ("made_hkl.npy", "made_hkl.npy, model: zuo", "data.model: 'zuo' is not"),
-        ("made_hkl.npy", "a.npy, detector: [1, 2]", "data.detector: [1.0, 2.0]"),
-        ("beams: {", "beams: {g_mx: 1, ", "unknown key beams.g_mx: did you mean"),
-        ("\ndata:", "\nsettings: {form: symetric}\ndata:", "did you mean 'symmetric'"),
-        ("\ndata:", "\nsettings: {solver: eig}\ndata:", "settings.solver: 'eig'"),
-        ("\ndata:", "\nsettings: {table: peg}\ndata:", "did you mean 'peng'"),
-        ("\ndata:", "\nsettings: {absorption: tomas}\ndata:", "did you mean 'thomas'"),
-        (
-            "\ndata:",
-            "\nsettings: {absorption: mean_potential}\ndata:",
-            "needs its number",
-        ),
-        ("\ndata:", "\nmodel: {background: disks}\ndata:", "did you mean 'disk'"),
-        ("\ndata:", "\nmodel: {psf: gauss}\ndata:", "model.psf: 'gauss' is not"),
-        ("\ndata:", "\nmodel: {free: [thicknes]}\ndata:", "did you mean 'thickness'"),
-        ("\ndata:", "\nparameters: {sigma: 1}\ndata:", "unknown key parameters.sigma"),
-        ("\ndata:", "\nparameters: {B(S): 1}\ndata:", "did you mean 'B(Si)'"),
-        ("\ndata:", "\nties: {gl: thicknes}\ndata:", "did you mean 'thickness'"),
-        (
-            "\ndata:",
-            '\nmodel: {reflections: [[1, -1, 1]]}\nparameters: {"U(1,1,1)": 1}\ndata:',
-            "did you mean 'U(1,-1,1)'",
-        ),
-        (
-            "\ndata:",
-            "\nparameters: {gl: {fixed: true, bounds: [1, 2]}}\ndata:",
-            "parameters.gl: fixed, with bounds or a prior",
-        ),
-        ("\ndata:", "\nsimulate: {shap: 1}\ndata:", "did you mean 'shape'"),
-        (
-            "\ndata:",
-            "\nsimulate: {shape: [3, 3], counts: 0}\ndata:",
-            "simulate.counts: 0",
-        ),
-        ("\ndata:", "\nfit: null\ndata:", "nothing to do"),
-    ],
-)
-def test_mistakes_name_their_place_and_a_way_out(old, new, said):
-    assert old in LEAST
-    with pytest.raises(ConfigError) as caught:
-        config.parse(LEAST.replace(old, new, 1))
-    assert said in str(caught.value)
 
 
 def test_a_twin_is_simulated_fitted_and_described():
@@ -324,15 +235,6 @@ simulate: {hkl: [[0, 0, 0], [1, -1, -1]], shape: [3, 3], counts: 100}
     path.write_text(text.replace("path: si.dat", "path: si.dat, space_group: 227"))
     with pytest.raises(ConfigError, match=r"crystal\.space_group: expected it in si"):
         config.read(path)
-
-
-def test_rules_of_absorption_may_have_a_number():
-    assert cbed_sections.rule("tds") == "tds"
-    assert cbed_sections.rule(["proportional", 0.2]) == cbed.Proportional(0.2)
-    assert cbed_sections.rule(["mean_potential", 1.5]) == cbed.MeanPotential(1.5)
-    for wrong in ([], ["thomas", 1.0], ["proportional"], ["proportional", "a"]):
-        with pytest.raises(ConfigError, match=r"settings\.absorption"):
-            cbed_sections.rule(wrong)
 
 
 def test_components_of_kt_on_the_reciprocal_axes_are_turned_into_the_lab():

@@ -83,6 +83,7 @@ def test_lines_of_a_disk_are_profiles_with_error_bars(made, tmp_path):
     assert made.is_png(tmp_path / "fit.png")
     tops = [ax for ax in made.visible(fig) if ax.containers]
     assert len(tops) == 6
+    assert tops[1].get_title().endswith(" · 2")
     counts = [len(ax.containers[0].lines[0].get_xdata()) for ax in tops]
     assert sorted(counts) == [7, 7, 7, 10, 12, 12]
     lows = {ax.get_xlabel() for ax in made.visible(fig)} - {""}
