@@ -83,6 +83,32 @@ def test_a_larbed_twin_is_refined_from_three_per_cent_off(silicon, row):
     assert "electrons per cell" in text and "1/Å²" in text
 
 
+@pytest.mark.slow
+def test_phases_of_a_crystal_without_a_centre_are_refined(gallium_arsenide, row):
+    """Along 111 GaAs differs from its inverse: U, its phase, U' and its phase."""
+    factors = ["U(1,-1,1)", "phase(1,-1,1)", "U'(1,-1,1)", "phase'(1,-1,1)"]
+    args = given(
+        gallium_arsenide,
+        row,
+        reflections=[(1, -1, 1)],
+        thickness=400.0,
+        free=[*factors, "thickness", "shift_i"],
+    )
+    p = problem(blank(), **args)
+    truth = truth_of(p)
+    assert set(factors) < set(truth)
+    angle = truth["phase(1,-1,1)"] % 180
+    assert 1.0 < angle < 179.0
+    data = counted(p.model.prepare(p.named(p.start())), SIDE, SIDE)
+    start = started(truth) | {"phase(1,-1,1)": truth["phase(1,-1,1)"] + 3.0}
+    best = js.fit(problem(data, **args, start=start))
+    assert best.success
+    pulls = (best.x - np.array(list(truth.values()))) / np.sqrt(np.diag(best.cov))
+    assert np.sqrt(np.mean(pulls**2)) < 1.7, dict(zip(best.labels, pulls, strict=True))
+    assert 0.8 < best.statistics["chi2"] / best.statistics["dof"] < 1.2
+    assert best.error("phase(1,-1,1)") < 1.0
+
+
 @pytest.mark.parametrize(
     "settings",
     [
