@@ -26,7 +26,7 @@ from .tables import data_record, distinct_amplitudes, parameter_table
 
 FLATTER = 1e-3
 """Part of its first size to which a gradient falls where a walk has converged."""
-NEAR = 1e-4
+NEAR = 1e-6
 """Distance to a bound, in typical sizes, at which a parameter counts as held by it."""
 _WITHOUT = ("chi2", "dof", "red_chi2", "aic", "aicc", "bic", "p_value")
 
@@ -129,15 +129,20 @@ def fit_bare(
     arguments = {"method": str(method), "start": np.asarray(x0), **options}
     end: dict[str, Any] = {"arguments": arguments, "seed": seed, "warn": warn}
     if problem.n_parameters == 0:
-        end |= {"code": tr.EXACT, "message": "nothing is free", "counts": (1, 0)}
+        end |= {
+            "code": tr.EXACT,
+            "message": "nothing is free",
+            "counts": {"nit": 0, "nfev": 1, "njev": 0},
+        }
         return finish_bare(problem, x0, value=first, method="none", history=[], **end)
     if not isinstance(method, str) or method in FIRST_ORDER:
         return _walk(problem, method, x0, first, progress, options, end)
     search = Search.of(method, tolerances, options)
     found = searched(cost, search, problem.parameters, x0, progress=progress)
+    calls = len(found.costs)
     end |= {"code": found.code, "message": found.message}
-    end |= {"counts": (len(found.costs), 0), "history": found.costs}
-    return finish_bare(problem, found.x, value=cost(found.x), method=method, **end)
+    end |= {"counts": {"nit": calls, "nfev": calls, "njev": 0}, "history": found.costs}
+    return finish_bare(problem, found.x, value=found.value, method=method, **end)
 
 
 def _chosen(problem: BareCost, method: Any) -> Any:
@@ -187,7 +192,11 @@ def _walk(
     verdict = "converged" if code > 0 else tr.MESSAGES[code]
     message = f"{verdict}; relative gradient {left:.2g}, at the start {begun:.2g}"
     steps = int(walk.step)
-    end |= {"code": code, "message": message, "counts": (steps, steps)}
+    end |= {
+        "code": code,
+        "message": message,
+        "counts": dict.fromkeys(("nit", "nfev", "njev"), steps),
+    }
     value = float(walk.best) * float(objective.size)
     name = method_name(method)
     return finish_bare(problem, x, value=value, method=name, history=history, **end)
@@ -202,10 +211,11 @@ def finish_bare(
     message: str,
     method: str,
     history: Any,
-    counts: tuple[int, int],
+    counts: dict[str, int],
     seed: int | None,
     arguments: dict[str, Any],
     warn: bool,
+    extra_warnings: tuple[str, ...] = (),
 ) -> FitResult:
     """Result at `x`, which says first that it has no errors."""
     x = jnp.asarray(x, float)
@@ -219,7 +229,7 @@ def finish_bare(
     linear = _amplitudes(problem, solved)
     said, flags = _care(problem, labels, at_bound, code, message)
     theta = {k: np.asarray(v) for k, v in problem.named(x).items()}
-    said = (*said, *cautions(problem, theta), *problem.warnings)
+    said = (*said, *cautions(problem, theta), *extra_warnings, *problem.warnings)
     if warn:
         for sentence in said:
             python_warnings.warn(sentence, FitWarning, stacklevel=4)
@@ -230,9 +240,7 @@ def finish_bare(
         "n_valid": float(problem.n_valid),
         "n_parameters": float(p),
         "n_linear": float(len(linear["label"])) if problem.linear else 0.0,
-        "nit": float(counts[0]),
-        "nfev": float(counts[0]),
-        "njev": float(counts[1]),
+        **{name: float(n) for name, n in counts.items()},
     }
     result = FitResult(
         parameters=parameter_table(problem, np.asarray(x), curved, at_bound),

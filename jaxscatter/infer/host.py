@@ -29,7 +29,7 @@ SEARCHES = {
 UNITS = ("scales", "bounds", "own")
 
 
-class _Stopped(Exception):
+class Stopped(Exception):
     """The caller asked scipy to stop."""
 
 
@@ -39,13 +39,19 @@ class _Trace:
     def __init__(self, reporter: Reporter, x: np.ndarray, limit: int):
         self.reporter, self.best, self.costs, self.limit = reporter, x, [], limit
 
+    @property
+    def wall(self) -> float:
+        """More than any finite cost seen."""
+        worst = max((c for c in self.costs if c < np.inf), default=np.inf)
+        return worst + abs(worst) + 1.0
+
     def __call__(self, x: np.ndarray, cost: float) -> None:
         if cost < min(self.costs, default=np.inf):
             self.best = np.array(x)
         self.costs.append(cost)
         done = len(self.costs)
         if done % BLOCK == 0 and not self.reporter("fit", done, self.limit, cost):
-            raise _Stopped
+            raise Stopped
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,9 +126,10 @@ class Search:
 
 @dataclasses.dataclass(frozen=True)
 class Found:
-    """Where scipy ended, and every cost it saw."""
+    """Where scipy ended, the cost there, and every cost it saw."""
 
     x: np.ndarray
+    value: float
     code: int
     message: str
     costs: np.ndarray
@@ -210,9 +217,9 @@ def searched(
         def of(z: np.ndarray) -> float:
             x = np.clip(origin + z * unit, lo, hi)
             value = float(cost(x))
-            value = value if np.isfinite(value) else np.inf
-            trace(x, value)
-            return value
+            trace(x, value if np.isfinite(value) else np.inf)
+            # a wall, but finite: Powell's method compares and subtracts
+            return value if np.isfinite(value) else trace.wall
 
         limits = zip((lo - origin) / unit, (hi - origin) / unit, strict=True)
         out: Any = optimize.minimize(
@@ -236,12 +243,19 @@ def _ended(run: Any, start: np.ndarray, progress: Any, limit: int) -> Found:
     try:
         out = run(start, trace)
         x, message = np.asarray(out.x), f"scipy: {out.message}"
-        code, njev = tr.FTOL if out.success else tr.STALLED, int(out.get("njev", 0))
-    except (_Stopped, KeyboardInterrupt):
+        value = out.cost if "cost" in out else out.fun
+        code, njev = tr.FTOL if out.success else tr.MAXITER, int(out.get("njev", 0))
+        least = min(trace.costs)
+        if out.success and value > trace.costs[0]:
+            code, message = tr.STALLED, f"{message} But it ended above its start."
+        if value > least:  # a line search may end above where it has been
+            x, value = trace.best, least
+    except (Stopped, KeyboardInterrupt):
         x, code, message = trace.best, tr.STOPPED, tr.MESSAGES[tr.STOPPED]
+        value = min(trace.costs, default=np.inf)
     finally:
         reporter.close()
-    return Found(x, code, message, np.array(trace.costs), njev)
+    return Found(x, float(value), code, message, np.array(trace.costs), njev)
 
 
 def _least_squares(objective: Objective, x0: Any, progress: bool | Callback) -> Found:

@@ -6,7 +6,8 @@ import pytest
 from jaxscatter.errors import FitError
 from jaxscatter.infer import fit
 from jaxscatter.infer import trust_region as tr
-from jaxscatter.problem import Gaussian
+from jaxscatter.infer.host import Search, searched
+from jaxscatter.problem import Gaussian, Parameter, ParameterSet
 
 
 @pytest.mark.parametrize("method", ["nelder-mead", "powell"])
@@ -72,3 +73,27 @@ def test_options_a_search_does_not_have_are_refused(cases):
         fit(cases.decay(), "powell", max_evaluations=0)
     with pytest.raises(FitError, match=r"finite bounds, which \['i', 's'\]"):
         fit(cases.line(), "powell", units="bounds")
+
+
+def test_powell_passes_over_costs_that_are_not_finite():
+    table = ParameterSet([Parameter("x", 0.3, bounds=(0.0, 5.0))])
+
+    def cost(x):
+        return (x[0] - 1.0) ** 2 if x[0] < 3.0 else np.nan
+
+    found = searched(cost, Search("powell"), table, np.array([0.3]))
+    assert found.success
+    np.testing.assert_allclose(found.x, [1.0], atol=1e-6)
+
+
+def test_a_line_search_that_ends_above_its_start_is_no_success():
+    """Powell's method looks along whole bounds and may miss a dip at the start."""
+    table = ParameterSet([Parameter("x", 0.3, bounds=(0.0, 5.0))])
+    found = searched(
+        lambda x: float(abs(x[0] - 0.3) > 0.01),
+        Search("powell"),
+        table,
+        np.array([0.3]),
+    )
+    assert not found.success and "above its start" in found.message
+    np.testing.assert_array_equal([found.x[0], found.value], [0.3, 0.0])
