@@ -7,8 +7,9 @@ what is shifted is the K_t that belongs to them, in all disks alike,
 
     K_t0 → K_t0 + (|g_x|/gl)(s_i x̂ - s_j ŷ)
 
-so that every search finds the orientation beside its own numbers. In an image of
-counts the cost has no statistical meaning: no errors follow from it.
+so that every search finds the orientation beside its own numbers. The cost has no
+statistical meaning, and no errors follow from it. Where less than three quarters of the
+pixels used at first are left on the image, r counts as 0.
 
     method                            varies          within
     thickness_scan                    thickness       [0.5, 1.5] of it, on a grid
@@ -31,12 +32,12 @@ from typing import Any
 import numpy as np
 from jaxtyping import ArrayLike, Float
 
-from ..errors import DataError, ModelError
+from ..errors import ModelError
 from ..infer.progress import Callback
 from .beams import Beams
 from .bloch import Settings
-from .coarse_result import CoarseResult, CoarseScan
-from .coarse_scene import Scene
+from .coarse_result import CoarseResult, CoarseScan, cautions
+from .coarse_scene import THICKER, Scene, check
 from .coarse_search import Trace, attempt, search
 from .coarse_targets import (
     B_RANGE,
@@ -58,12 +59,11 @@ from .geometry import Frame
 from .parameters import GL_SPAN
 from .regions import ROI
 
-_BACKGROUNDS = ("pattern", "disk")
-_AT_BOUND = 0.01
-"""Of the width of the bounds."""
 _STEP = 10.0
 _EVALUATIONS = 25
 """A search of one number may take, for progress."""
+_CANDIDATES = 4
+"""Maxima of a scan that are refined, at most."""
 
 
 class CoarseOptimize:
@@ -123,7 +123,7 @@ class CoarseOptimize:
         background: str = "pattern",
         sampling: str = "cubic",
     ):
-        _check(energy, thickness, gl, kt, search_radius, nx, background, frame, roi)
+        check(energy, thickness, gl, kt, search_radius, nx, background, frame, roi)
         how = Settings() if settings is None else settings
         self.state = State(
             crystal, float(energy), _two(kt), float(thickness), float(gl)
@@ -136,18 +136,10 @@ class CoarseOptimize:
             "equivalents": equivalents,
         }
         self._scene = Scene(
-            np.asarray(image, float),
-            roi,
-            frame,
-            self.state,
-            self._given,
-            radius=int(search_radius),
-            nx=nx,
-            filter=filter,
-            mask=mask,
-            per_disk=background == "disk",
-            sampling=sampling,
-        )
+            np.asarray(image, float), roi, frame, self.state, self._given,
+            radius=int(search_radius), nx=nx, filter=filter, mask=mask,
+            per_disk=background == "disk", sampling=sampling,
+        )  # fmt: skip
 
     def at(self, result: CoarseResult) -> "CoarseOptimize":
         """The same image, searched from what was found."""
@@ -167,14 +159,30 @@ class CoarseOptimize:
             bounds: (lo, hi); half to one and a half times the present one by default.
             step: between two of them, at most.
         """
-        state = self.state
-        usual = (0.5 * state.thickness, 1.5 * state.thickness)
+        return self._reaching(bounds)._thicknesses(bounds, step)
+
+    def _range(self, bounds: Sequence[float | int] | None) -> tuple[float, float]:
+        t = self.state.thickness
+        usual = (0.5 * t, THICKER * t)
         lo, hi = pair_of("bounds of thickness", usual if bounds is None else bounds)
-        if not (lo > 0 and math.isfinite(step) and step > 0):
+        if not lo > 0:
             raise ModelError(
-                f"bounds of thickness are ({lo}, {hi}) and step is {step}; expected "
-                "them above 0"
+                f"bounds of thickness are ({lo}, {hi}); expected them above 0"
             )
+        return lo, hi
+
+    def _reaching(self, bounds: Sequence[float | int] | None) -> "CoarseOptimize":
+        """The same with nodes close enough for the thickest foil."""
+        out = copy.copy(self)
+        out._scene = self._scene.reaching(self.state, self._range(bounds)[1])
+        return out
+
+    def _thicknesses(
+        self, bounds: Sequence[float | int] | None, step: float | int
+    ) -> CoarseScan:
+        if not (math.isfinite(step) and step > 0):
+            raise ModelError(f"step is {step}; expected a thickness above 0")
+        state, (lo, hi) = self.state, self._range(bounds)
         values = np.linspace(lo, hi, max(3, math.ceil((hi - lo) / step) + 1))
         plan = self._scene.plan([state], hi)
         shifts, r = self._scene.matched(state, values, plan)
@@ -187,17 +195,23 @@ class CoarseOptimize:
         step: float | int = _STEP,
         progress: bool | Callback = False,
     ) -> CoarseResult:
-        """K_t and thickness of highest correlation: `thickness_scan`, then Brent.
+        """K_t and thickness of highest correlation: a scan, then Brent's method.
+
+        Where the scan is multimodal the search goes on from each of its best maxima.
 
         Args:
             bounds: as of `thickness_scan`.
             step: likewise.
             progress: True, or a function of events.
         """
-        scan = self.thickness_scan(bounds, step)
-        ends = float(scan.values[0]), float(scan.values[-1])
-        target = plain("thickness", "Å", float(scan.values[scan.best]), ends)
-        return self._polished(target, scan, progress)
+        wide = self._reaching(bounds)
+        scan = wide._thicknesses(bounds, step)
+        start = float(scan.values[scan.best])
+        target = plain("thickness", "Å", start, self._range(bounds))
+        trace = Trace("thickness", len(scan.values) + _EVALUATIONS, progress)
+        for i, r in enumerate(scan.correlation.tolist()):
+            trace.note(1 - r, (scan.values[i : i + 1], r, scan.shift[i]))
+        return wide._polished(target, scan, trace)
 
     def optimize_orientation_gl(
         self,
@@ -216,35 +230,30 @@ class CoarseOptimize:
         state = self.state
         usual = ((1 - GL_SPAN) * state.gl, (1 + GL_SPAN) * state.gl)
         target = plain("gl", "px", state.gl, usual if bounds is None else bounds)
-        count = (
-            self._scene.gl_points(self.state, target.hi - target.lo)
-            if steps is None
-            else steps
-        )
+        count = steps
+        if count is None:
+            count = self._scene.gl_points(state, target.hi - target.lo)
         if count < 3:
             raise ModelError(f"steps is {steps}; expected 3 or more")
         values = np.linspace(target.lo, target.hi, count)
         # K_t of the nodes reaches furthest where gl is smallest
         plan = self._scene.plan([state.with_(gl=target.lo)], state.thickness)
         trace = Trace("gl", count + _EVALUATIONS, progress)
-        found: list[tuple[float, np.ndarray]] = []
+        found: list[tuple[float, np.ndarray, np.ndarray]] = []
 
         def along() -> None:
             for value in values:
-                r, shift = self._scene.evaluated(state.with_(gl=float(value)), plan)
-                found.append((r, shift))
+                here = state.with_(gl=float(value))
+                r, shift = self._scene.evaluated(here, plan)
+                found.append((r, shift, self._scene.moved(here, shift)))
                 trace(1 - r, (np.array([value]), r, shift))
 
         stopped = attempt(along, trace)
-        r, shifts = (np.array(v) for v in zip(*found, strict=True))
-        kt = np.array(
-            [
-                self._scene.moved(state.with_(gl=float(v)), s)
-                for v, s in zip(values, shifts, strict=False)
-            ]
-        )
+        r, shifts, kt = (np.array(v) for v in zip(*found, strict=True))
         scan = CoarseScan("gl", "px", values[: len(found)], r, shifts, kt)
-        return self._polished(target, scan, progress, trace, stopped)
+        if stopped:
+            return self._result([target], trace, stopped, scan)
+        return self._polished(target, scan, trace)
 
     def optimize_hv(
         self, span: float | int = SPAN_ENERGY, progress: bool | Callback = False
@@ -313,28 +322,14 @@ class CoarseOptimize:
         targets = cell_targets(self.state.crystal, edge, angle)
         return self._searched("cell", targets, method, progress)
 
-    def _polished(
-        self,
-        target: Target,
-        scan: CoarseScan,
-        progress: bool | Callback,
-        trace: Trace | None = None,
-        stopped: bool = False,
-    ) -> CoarseResult:
-        """A scan's highest point, refined between its neighbours."""
-        i, last = scan.best, len(scan.values) - 1
-        if trace is None:
-            trace = Trace(target.name, len(scan.values) + _EVALUATIONS, progress)
-            for value, r, shift in zip(
-                scan.values, scan.correlation, scan.shift, strict=True
-            ):
-                trace.note(1 - float(r), (np.array([value]), float(r), shift))
-        near = scan.values[max(i - 1, 0)], scan.values[min(i + 1, last)]
-        if stopped or last == 0:
-            return self._result([target], trace, stopped, scan)
-        start = [float(scan.values[i])]
-        bounds = [(float(near[0]), float(near[1]))]
-        return self._run([target], trace, start, bounds, "powell", scan)
+    def _polished(self, target: Target, scan: CoarseScan, trace: Trace) -> CoarseResult:
+        """The best maxima of a scan, refined between their neighbours."""
+        last = len(scan.values) - 1
+        parts = []
+        for i in list(dict.fromkeys([scan.best, *scan.candidates]))[:_CANDIDATES]:
+            near = scan.values[max(i - 1, 0)], scan.values[min(i + 1, last)]
+            parts.append(([scan.values[i]], [(float(near[0]), float(near[1]))]))
+        return self._run([target], trace, parts, "powell", scan)
 
     def _searched(
         self,
@@ -343,23 +338,23 @@ class CoarseOptimize:
         method: str,
         progress: bool | Callback,
     ) -> CoarseResult:
-        expected = _EVALUATIONS * len(targets) ** 2
-        trace = Trace(phase, expected, progress)
-        start = [t.value for t in targets]
-        bounds = [(t.lo, t.hi) for t in targets]
-        return self._run(targets, trace, start, bounds, method)
+        trace = Trace(phase, _EVALUATIONS * len(targets) ** 2, progress)
+        parts = [([t.value for t in targets], [(t.lo, t.hi) for t in targets])]
+        return self._run(targets, trace, parts, method)
 
     def _run(
         self,
         targets: Sequence[Target],
         trace: Trace,
-        start: Sequence[float],
-        bounds: Sequence[tuple[float, float]],
+        parts: Sequence[tuple[Sequence[float], Sequence[tuple[float, float]]]],
         method: str,
         scan: CoarseScan | None = None,
     ) -> CoarseResult:
+        """Search from each start within its bounds."""
         corners = [self.state] + [
-            changed(self.state, targets, [ends[k] for ends in bounds]) for k in (0, 1)
+            changed(self.state, targets, [ends[k] for ends in bounds])
+            for _, bounds in parts
+            for k in (0, 1)
         ]
         plan = self._scene.plan(corners, max(s.thickness for s in corners))
 
@@ -370,8 +365,11 @@ class CoarseOptimize:
             trace(1 - r, (x, r, shift))
             return 1 - r
 
-        stopped = attempt(lambda: search(cost, start, bounds, method), trace)
-        return self._result(targets, trace, stopped, scan)
+        def work() -> None:
+            for start, bounds in parts:
+                search(cost, start, bounds, method)
+
+        return self._result(targets, trace, attempt(work, trace), scan)
 
     def _result(
         self,
@@ -382,21 +380,6 @@ class CoarseOptimize:
     ) -> CoarseResult:
         x, r, shift = trace.best
         state = changed(self.state, targets, x.tolist())
-        warnings = []
-        for target, value in zip(targets, x, strict=True):
-            room = min(value - target.lo, target.hi - value)
-            if room < _AT_BOUND * (target.hi - target.lo):
-                warnings.append(
-                    f"{target.name} is {value:.6g} {target.unit}, at a bound of "
-                    f"({target.lo:.6g}, {target.hi:.6g})"
-                )
-        if np.hypot(*shift) > self._scene.radius - 0.5:
-            warnings.append(
-                f"the shift ({shift[0]:.2f}, {shift[1]:.2f}) px is as long as "
-                f"search_radius {self._scene.radius} allows; enlarge it, or move kt"
-            )
-        if scan is not None and scan.multimodal:
-            warnings.append(scan.warnings()[-1])
         return CoarseResult(
             values={t.name: float(v) for t, v in zip(targets, x, strict=True)},
             units={t.name: t.unit for t in targets},
@@ -407,7 +390,7 @@ class CoarseOptimize:
             frame=self._scene.frame,
             rotation=float(self._scene.roi.rotation),
             given=self._given,
-            warnings=tuple(warnings),
+            warnings=cautions(targets, x, shift, self._scene.radius, scan),
             interrupted=stopped,
             scan=scan,
         )
@@ -416,25 +399,3 @@ class CoarseOptimize:
 def _two(values: Any) -> tuple[float, float]:
     first, second = np.asarray(values, float).tolist()
     return first, second
-
-
-def _check(energy, thickness, gl, kt, radius, nx, background, frame, roi):
-    for name, value in (("energy", energy), ("thickness", thickness), ("gl", gl)):
-        if not (math.isfinite(value) and value > 0):
-            raise ModelError(f"{name} is {value}; expected a number above 0")
-    tilt = np.asarray(kt, float)
-    if tilt.shape != (2,) or not np.all(np.isfinite(tilt)):
-        raise ModelError(f"kt is {kt}; expected two finite numbers")
-    if not (isinstance(radius, int | np.integer) and radius >= 1):
-        raise ModelError(f"search_radius is {radius}; expected whole pixels, 1 or more")
-    if nx is not None and not (isinstance(nx, int | np.integer) and nx >= 4):
-        raise ModelError(f"nx is {nx}; expected 4 or more points")
-    if background not in _BACKGROUNDS:
-        raise ModelError(
-            f"background is {background!r}; expected one of {_BACKGROUNDS}"
-        )
-    if tuple(frame.x_axis) != tuple(roi.x_axis):
-        raise DataError(
-            f"frame has the x axis {[*frame.x_axis]}, roi {[*roi.x_axis]}; expected "
-            "the same"
-        )

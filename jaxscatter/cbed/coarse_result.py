@@ -4,18 +4,20 @@ Units: energy in keV, thickness in Å, K_t in 1/Å, gl and shifts in pixels.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from scipy.signal import find_peaks
 
-from .coarse_targets import State
+from .coarse_targets import State, Target
 from .geometry import Frame
 
 NEAR = 0.03
 """A maximum this close to the highest, relatively, is another candidate."""
+_AT_BOUND = 0.01
+"""Of the width of the bounds."""
 _PROMINENCE = 2e-3
 """Least dip of r, beside a maximum, that separates it from another."""
 
@@ -180,3 +182,37 @@ class CoarseResult:
     def cell(self) -> np.ndarray:
         """The crystal's a, b, c, α, β, γ."""
         return np.asarray(self.state.crystal.cell)
+
+
+def cautions(
+    targets: Sequence[Target],
+    values: Float[np.ndarray, " n"],
+    shift: Float[np.ndarray, "2"],
+    radius: int,
+    scan: CoarseScan | None = None,
+) -> tuple[str, ...]:
+    """Numbers at a bound, a shift at its longest, and a scan of several maxima.
+
+    Args:
+        targets: what was varied.
+        values: of them.
+        shift: that was found.
+        radius: longest shift.
+        scan: along the one of them, if any.
+    """
+    out = []
+    for target, value in zip(targets, values, strict=True):
+        room = min(value - target.lo, target.hi - value)
+        if room < _AT_BOUND * (target.hi - target.lo):
+            out.append(
+                f"{target.name} is {value:.6g} {target.unit}, at a bound of "
+                f"({target.lo:.6g}, {target.hi:.6g})"
+            )
+    if np.hypot(*shift) > radius - 0.5:
+        out.append(
+            f"the shift ({shift[0]:.2f}, {shift[1]:.2f}) px is as long as "
+            f"search_radius {radius} allows; enlarge it, or move kt"
+        )
+    if scan is not None and scan.multimodal:
+        out.append(scan.warnings()[-1])
+    return tuple(out)

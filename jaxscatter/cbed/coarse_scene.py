@@ -33,7 +33,11 @@ from .regions import ROI
 
 _PER_FRINGE = 6
 """Nodes for each fringe of the thickest foil."""
-_THICKER = 1.5
+THICKER = 1.5
+"""Thickness the nodes are close enough for, over the present one."""
+_BACKGROUNDS = ("pattern", "disk")
+_LEAST_USED = 0.75
+"""Share of the pixels used at first below which nothing is compared."""
 _MARGIN = 1.1
 _MOST = 201
 """Points of a scan of gl, at most."""
@@ -68,6 +72,12 @@ class Scene:
         out = copy.copy(self)
         out._prepare(state)
         return out
+
+    def reaching(self, state: State, thickest: float) -> "Scene":
+        """One whose nodes are close enough for a thickest foil."""
+        if self._nx is not None or thickest <= THICKER * state.thickness * (1 + 1e-9):
+            return self
+        return self.at(state.with_(thickness=thickest / THICKER))
 
     def _ready(self, image: np.ndarray, mask: Any, sampling: str) -> Interpolation:
         """The measured image or stack, filtered, for being read between pixels."""
@@ -129,7 +139,8 @@ class Scene:
         rows = chosen.positions(np.asarray(self.roi.disks))
         self._forward = Forward(chosen, factors, numbers, frame, how, rows)
         _, used = self._template(state)
-        if not np.any(used):
+        self._pixels = int(np.sum(used))
+        if not self._pixels:
             raise DataError(
                 "no pixel of the regions lies on the image and counts; check gl, "
                 "rotation, dp_center and mask"
@@ -142,7 +153,7 @@ class Scene:
         hkl = np.asarray(self.roi.disks, float)
         g = np.linalg.norm(np.asarray(self.frame.lab_vectors(hkl, cell)), axis=1)
         k = float(electron.wavenumber(state.energy))
-        fringe = k / (max(float(g.max()), x_length) * _THICKER * state.thickness)
+        fringe = k / (max(float(g.max()), x_length) * THICKER * state.thickness)
         return max(1.0, fringe * state.gl / x_length / _PER_FRINGE)
 
     def _nodes(self, state: State) -> np.ndarray:
@@ -183,8 +194,13 @@ class Scene:
             again = self.plan([state], float(np.max(times)))
             sparse = self._forward.sparse(state, kt, times, again)
         if not bool(jnp.all(jnp.isfinite(sparse))):
-            raise ModelError(f"intensities are not finite at {state}")
+            raise ModelError(
+                f"intensities are not finite at energy {state.energy} keV, cell "
+                f"{np.asarray(state.crystal.cell).tolist()}"
+            )
         template, used = self._template(state)
+        # a pattern that has left the image would agree too well
+        used = used & (jnp.sum(used) >= _LEAST_USED * self._pixels)
         filtered = None if self._filter is None else self._filtered
         return matches(template, used, sparse, self._grid, self._per_disk, filtered)
 
@@ -202,3 +218,36 @@ class Scene:
             places = np.asarray(disk_places(self.frame, cell, hkl))
             reach += float(np.max(np.hypot(*places.T)))
         return min(max(11, math.ceil(width * reach / 2) + 1), _MOST)
+
+
+def check(
+    energy: Any,
+    thickness: Any,
+    gl: Any,
+    kt: Any,
+    radius: Any,
+    nx: Any,
+    background: Any,
+    frame: Frame,
+    roi: ROI,
+) -> None:
+    """Refuse arguments of `CoarseOptimize` that cannot be, by name."""
+    for name, value in (("energy", energy), ("thickness", thickness), ("gl", gl)):
+        if not (math.isfinite(value) and value > 0):
+            raise ModelError(f"{name} is {value}; expected a number above 0")
+    tilt = np.asarray(kt, float)
+    if tilt.shape != (2,) or not np.all(np.isfinite(tilt)):
+        raise ModelError(f"kt is {kt}; expected two finite numbers")
+    if not (isinstance(radius, int | np.integer) and radius >= 1):
+        raise ModelError(f"search_radius is {radius}; expected whole pixels, 1 or more")
+    if nx is not None and not (isinstance(nx, int | np.integer) and nx >= 4):
+        raise ModelError(f"nx is {nx}; expected 4 or more points")
+    if background not in _BACKGROUNDS:
+        raise ModelError(
+            f"background is {background!r}; expected one of {_BACKGROUNDS}"
+        )
+    if tuple(frame.x_axis) != tuple(roi.x_axis):
+        raise DataError(
+            f"frame has the x axis {[*frame.x_axis]}, roi {[*roi.x_axis]}; expected "
+            "the same"
+        )

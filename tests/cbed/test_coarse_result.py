@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from jaxscatter.cbed.coarse_result import CoarseResult, CoarseScan
-from jaxscatter.cbed.coarse_targets import State
+from jaxscatter.cbed.coarse_result import CoarseResult, CoarseScan, cautions
+from jaxscatter.cbed.coarse_targets import State, plain
 from jaxscatter.cbed.geometry import Frame
 
 
@@ -78,3 +78,15 @@ def test_arguments_are_those_of_a_problem(silicon):
     assert arguments["thickness"] == 510 and arguments["kt"] == (0.1, 0.2) == found.kt
     assert arguments["crystal"] is silicon and arguments["rotation"] == 3.0
     assert found.cost == pytest.approx(0.02)
+
+
+def test_bounds_shifts_and_scans_give_cautions():
+    target = plain("energy", "keV", 200.0, (195.0, 205.0))
+    near, far = np.array([1.0, 1.0]), np.array([3.0, 3.0])
+    assert cautions([target], np.array([200.0]), near, 4) == ()
+    low, long = cautions([target], np.array([195.05]), far, 4)
+    assert low.startswith("energy is 195.05 keV, at a bound")
+    assert "search_radius 4" in long
+    twice = scan_of(np.cos(np.linspace(0, 4 * np.pi, 50)))
+    (several,) = cautions([target], np.array([200.0]), near, 4, twice)
+    assert "multimodal" in several

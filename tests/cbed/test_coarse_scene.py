@@ -54,6 +54,25 @@ def test_nodes_are_closer_for_thicker_foils(silicon, row):
     assert spacings[0] == pytest.approx(fringe / 6, rel=1e-5)
 
 
+def test_nodes_follow_the_thickest_foil_that_is_asked_for(silicon, row):
+    scene, state = scene_of(silicon, row)
+    assert scene.reaching(state, 900.0) is scene
+    closer = scene.reaching(state, 1800.0)
+    assert len(closer._grid.nodes) > len(scene._grid.nodes)
+    fixed, _ = scene_of(silicon, row, nx=8)
+    assert fixed.reaching(state, 1800.0) is fixed
+
+
+def test_a_pattern_that_leaves_the_image_correlates_with_nothing(silicon, row):
+    rng = np.random.default_rng(0)
+    scene, state = scene_of(silicon, row, image=rng.random((61, 121)))
+    plan = scene.plan([state], 600.0)
+    assert scene.evaluated(state, plan)[0] != 0
+    # the second disk, of two, leaves at 91 pixels from the first
+    outside = state.with_(gl=99.0)
+    assert scene.evaluated(outside, plan)[0] == 0
+
+
 def test_a_scan_of_gl_moves_the_outermost_pixels_by_two(silicon, row):
     scene, state = scene_of(silicon, row)
     count = scene.gl_points(state, 30.0)
