@@ -18,6 +18,10 @@ from .branches import dispersion_surface as dispersion_surface
 from .branches import eigenpairs as eigenpairs
 from .branches import save_simulation as save_simulation
 from .camera import Camera as Camera
+from .catalogue import models as models
+from .coarse import CoarseOptimize as CoarseOptimize
+from .coarse_result import CoarseResult as CoarseResult
+from .coarse_result import CoarseScan as CoarseScan
 from .crystal import Crystal as Crystal
 from .crystal import Site as Site
 from .curves import RockingCurve as RockingCurve
@@ -38,6 +42,8 @@ from .electron import interaction_constant as interaction_constant
 from .electron import lorentz_factor as lorentz_factor
 from .electron import wavelength as wavelength
 from .electron import wavenumber as wavenumber
+from .export import save as save
+from .export import save_hkl as save_hkl
 from .geometry import Frame as Frame
 from .geometry import bragg_tilt as bragg_tilt
 from .geometry import disk as disk
@@ -46,7 +52,11 @@ from .geometry import kt_of_offset as kt_of_offset
 from .geometry import set_tilt0 as set_tilt0
 from .geometry import tilt_grid as tilt_grid
 from .geometry import tilted as tilted
+from .legacy import fit_legacy as fit_legacy
+from .legacy import metric_cost as metric_cost
 from .load import load as load
+from .matching import best_shift as best_shift
+from .matching import correlation_surface as correlation_surface
 from .measured import from_pattern as from_pattern
 from .measured import from_stack as from_stack
 from .metrics import BaseGOF as BaseGOF

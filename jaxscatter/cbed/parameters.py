@@ -24,7 +24,12 @@ THICKNESS_SPAN = (0.5, 1.5)
 GL_SPAN = 0.05
 """Relative half width of the bounds of gl."""
 SHIFT = 10.0
-"""Pixels a pattern or a disk may move."""
+"""Pixels a pattern or a disk may move, or a quarter of gl where that is less."""
+
+
+def shift_bound(gl: float | int) -> float:
+    """Largest shift of a pattern, or of a disk, in pixels."""
+    return min(SHIFT, 0.25 * abs(float(gl)))
 
 
 def pattern_table(
@@ -69,7 +74,7 @@ def pattern_table(
                 name,
                 0.0,
                 "px",
-                (-SHIFT, SHIFT),
+                (-shift_bound(gl), shift_bound(gl)),
                 prior=priors_of.named("normal", 0.0, 2.0),
             )
         )

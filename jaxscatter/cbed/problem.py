@@ -3,6 +3,7 @@
 Units: as in `model`.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +24,13 @@ from .model import (
     diskshift_names,
     pixel_kt,
 )
-from .parameters import GL_SPAN, SHIFT, adjusted, pattern_table, without_still_numbers
+from .parameters import (
+    GL_SPAN,
+    adjusted,
+    pattern_table,
+    shift_bound,
+    without_still_numbers,
+)
 from .refined import none, refined
 from .structure_factors import optical_potential
 
@@ -106,7 +113,7 @@ def problem(
         pixels = np.broadcast_to(pixels, (len(hkl), *pixels.shape[1:]))
     places = _places(hkl, crystal, frame) if in_disks else None
     kt0 = np.asarray(kt, float)
-    grid = _reach(pixels, places, kt0, frame, crystal, gl, rotation)
+    grid = _tilts(pixels, places, kt0, frame, crystal, gl, rotation)
     if not isinstance(beams, Beams):
         wanted = {"table": settings.table, **(beams or {})}
         beams = select_beams(crystal, frame, energy, grid, **wanted)
@@ -122,14 +129,16 @@ def problem(
         crystal, factors, settings, energy, thickness, gl, rotation, psf
     )
     if shift_disks:
+        most = shift_bound(gl)
         for disk in hkl:
             for name in diskshift_names(disk):
                 table[name] = Parameter(
-                    name, 0.0, "px", (-SHIFT, SHIFT), fixed=not any(disk)
+                    name, 0.0, "px", (-most, most), fixed=not any(disk)
                 )
     table = adjusted(table, crystal, start, free, bounds, priors, ties, hkl)
     chosen = without_still_numbers(table, crystal)
     if settings.solver == "cheb":
+        grid = _reach(pixels, places, kt0, frame, crystal, chosen)
         plan = _plan(chosen, crystal, beams, factors, frame, grid, settings, margin)
     else:
         plan = None
@@ -213,14 +222,46 @@ def _places(hkl, crystal: Crystal, frame: Frame) -> np.ndarray:
     return lab[:, :2] / float(frame.x_length(crystal.cell))
 
 
-def _reach(pixels, places, kt0, frame, crystal, gl, rotation) -> np.ndarray:
-    """Some hundred K_t that span the pattern at any gl within its bounds."""
-    kt = pixel_kt(pixels, places, kt0, frame, crystal.cell, gl, rotation, np.zeros(2))
+def _tilts(
+    pixels, places, kt0, frame, crystal, gl, rotation, shift=(0.0, 0.0)
+) -> np.ndarray:
+    """Some hundred K_t that span the pattern, and the same where gl is at its bounds.
+
+    `GL_SPAN` is taken for the bounds, which the choice of beams must not depend on.
+    """
+    few = _spread(pixels, places, kt0, frame, crystal, gl, rotation, shift)
+    return np.concatenate([few, kt0 + (1 + GL_SPAN) * (few - kt0)])
+
+
+def _spread(pixels, places, kt0, frame, crystal, gl, rotation, shift) -> np.ndarray:
+    """Some hundred K_t of a pattern, its outermost ones among them."""
+    kt = pixel_kt(
+        pixels, places, kt0, frame, crystal.cell, gl, rotation, np.asarray(shift)
+    )
     flat = np.asarray(kt).reshape(-1, 2)
     few = flat[:: max(1, len(flat) // 200)]
-    few = np.concatenate([few, flat[np.argmin(flat, 0)], flat[np.argmax(flat, 0)]])
-    wide = kt0 + (1 + GL_SPAN) * (few - kt0)
-    return np.concatenate([few, wide])
+    return np.concatenate([few, flat[np.argmin(flat, 0)], flat[np.argmax(flat, 0)]])
+
+
+def _reach(pixels, places, kt0, frame, crystal, table) -> np.ndarray:
+    """K_t of a pattern whose geometry goes to its bounds."""
+
+    def ends(name: str) -> tuple[float, ...]:
+        row = table[name]
+        if row.fixed or not np.all(np.isfinite([row.lo, row.hi])):
+            return (float(row.value),)
+        return (float(row.lo), float(row.hi))
+
+    names = ("gl", "rotation", "shift_j", "shift_i")
+    disks = max((ends(n)[-1] for n in table if n.startswith("diskshift")), default=0.0)
+    corners = []
+    for gl, rotation, down, right in itertools.product(*(ends(n) for n in names)):
+        shift = np.array([down, right])
+        shift = shift + disks * np.where(shift < 0, -1.0, 1.0)
+        corners.append(
+            _spread(pixels, places, kt0, frame, crystal, gl, rotation, shift)
+        )
+    return np.concatenate(corners)
 
 
 def _plan(table, crystal, beams, factors, frame, grid, settings, margin):

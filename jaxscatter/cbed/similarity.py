@@ -55,7 +55,8 @@ def r_factor(sim: Floats, exp: Floats, mask: Mask = None) -> Float[Array, ""]:
 def zncc(sim: Floats, exp: Floats, mask: Mask = None) -> Float[Array, ""]:
     """Zero-mean normalised cross-correlation r of the used pixels, from -1 to 1.
 
-    0, with zero gradient, if either image is constant. The figure of merit is 1 - r.
+    0, with zero gradient, if either image is constant, and nan if a used pixel of the
+    simulation is. The figure of merit is 1 - r.
     """
     t, x, used = compared(sim, exp, mask)
     n = jnp.sum(used).astype(t.dtype)
@@ -66,7 +67,7 @@ def zncc(sim: Floats, exp: Floats, mask: Mask = None) -> Float[Array, ""]:
     ok = (tt > eps * jnp.sum(t * t)) & (xx > eps * jnp.sum(x * x))
     # two roots: the product of the sums may overflow or vanish
     norm = jnp.sqrt(jnp.where(ok, tt, 1.0)) * jnp.sqrt(jnp.where(ok, xx, 1.0))
-    return jnp.where(ok, jnp.sum(dt * dx) / norm, 0.0)
+    return jnp.where(ok | jnp.isnan(tt), jnp.sum(dt * dx) / norm, 0.0)
 
 
 def phase_correlation(

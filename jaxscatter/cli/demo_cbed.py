@@ -10,7 +10,6 @@ from .. import cbed, examples
 from ..config import Fit, Sample
 from ..examples import CbedProfiles, CbedStack
 from ..infer import FitResult
-from ..infer.report import number
 from ..problem import Problem
 from . import analysis
 from .output import Folder, Watch
@@ -247,15 +246,8 @@ def _draw_niobate(correlation, measured, simulated, hkl, thickness, folder) -> N
 
 def _about(example: CbedProfiles, best: FitResult) -> list[str]:
     held = "U'(2,-2,-2) 0, other reflections those of independent atoms (Lobato)"
-    among = list(best.labels)
-    cov = np.asarray(best.cov)
-    sd = np.sqrt(np.diagonal(cov))
-    at = among.index(FACTORS[2])
-    neighbours = [
-        f"{number(cov[at, i] / (sd[at] * sd[i]))} with {name}"
-        for i, name in enumerate(among)
-        if i != at
-    ]
+    pairs = [p for p in best.correlations(0.0) if FACTORS[2] in p[:2]]
+    neighbours = [f"{r:+.2f} with {a if b == FACTORS[2] else b}" for a, b, r in pairs]
     return [
         "silicon (fit.h5, fit.png, rocking.png, branches.png). U of the equivalents",
         "follow; F_x are X-ray structure factors from U by the Mott formula.",

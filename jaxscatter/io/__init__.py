@@ -7,6 +7,7 @@ knows a format and returns arrays; it knows no technique and no model.
 from . import nxspe
 from .bloch_dat import BlochInput, read_dat
 from .bloch_dat_write import write_dat
+from .bloch_fit import BlochFit, read_fit, write_fit
 from .bloch_hdf5 import (
     BlochSimulation,
     Eigenpairs,
@@ -32,6 +33,7 @@ from .two_time_write import write_aps_u, write_npz, write_plain
 
 __all__ = [
     "CACHE_TEMPLATE",
+    "BlochFit",
     "BlochInput",
     "BlochSimulation",
     "CrystalRecord",
@@ -52,6 +54,7 @@ __all__ = [
     "read_dat",
     "read_dm",
     "read_felix",
+    "read_fit",
     "read_hkl",
     "read_img",
     "read_nxcansas",
@@ -63,6 +66,7 @@ __all__ = [
     "write_aps_u",
     "write_cache",
     "write_dat",
+    "write_fit",
     "write_hkl",
     "write_npz",
     "write_nxcansas",
