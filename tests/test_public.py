@@ -119,3 +119,19 @@ def test_the_lines_of_the_readme_on_sas_run(tmp_path, monkeypatch):
     assert space["best"].success
     assert space["best"].statistics["chi2"] < 180.5
     assert (tmp_path / "micelles.png").exists()
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_readme_on_cbed_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    block = re.search(r"```python\n(silicon = .*?)```", README.read_text(), re.S)
+    assert block is not None
+    space = {"js": jaxscatter}
+    with warnings.catch_warnings():
+        # what a user reads on screen, and is the truth about these data
+        warnings.filterwarnings("ignore", "328 of 976 points|reduced chi2")
+        exec(block.group(1), space)
+    assert space["best"].success
+    # what another program reached, without errors
+    assert space["best"].statistics["chi2"] < 2688.2
+    assert (tmp_path / "silicon.png").exists()
