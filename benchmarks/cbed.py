@@ -4,15 +4,18 @@
 
 Rows (see docs): intensities of 64 x 64 tilts, 100 beams and 5 thicknesses up to 1000 Å,
 elastic with a real and with a Hermitian potential against eigh tilt by tilt (the faster
-of lax.map and vmap), absorptive against the faster of expm and eig; and the simulations
+of lax.map and vmap), absorptive against the faster of expm and eig; the simulations
 a refinement needs, a Jacobian counted as one for each parameter, against Nelder-Mead on
-the same problem. Prints absolute times and ratios and writes a JSON record.
+the same problem and a simplex nested around Powell's method; and time and memory as
+beams grow from 50 to 300 and tilts from 10² to 10⁵. Prints absolute times and ratios
+and writes a JSON record.
 """
 
 import argparse
 import json
 import os
 import pathlib
+import resource
 import time
 import warnings
 
@@ -48,6 +51,8 @@ CASES = {
     "absorptive (GaAs [110])": (GALLIUM_ARSENIDE, "thomas"),
 }
 T = jnp.linspace(200.0, 1000.0, 5)
+WIDE = {"thickness": (600.0, 800.0)}
+"""Ranges of the nested searches, which hold what is true; ours are the bounds."""
 
 
 def best(function, repeats=3):
@@ -164,8 +169,10 @@ def refinement_row(side):
     elapsed = time.perf_counter() - begun
     trials = len(fitted.history["cost"]) if "cost" in fitted.history else 0
     simulations = trials * (1 + len(names))
-    simplex = js.fit(p, method="nelder-mead", warn=False, throw=False, max_trials=20000)
-    tried = len(simplex.history["cost"]) if "cost" in simplex.history else 0
+    simplex = js.fit(p, method="nelder-mead", warn=False, max_evaluations=20000)
+    tried = int(simplex.statistics["nfev"])
+    nested = js.cbed.fit_legacy(p, ranges=WIDE, max_simulations=2000, warn=False)
+    inside = int(nested.statistics["nfev"])
     return {
         "parameters": len(names),
         "points": p.n_valid,
@@ -175,8 +182,38 @@ def refinement_row(side):
         "trust region, simulations": simulations,
         "simplex, chi2/dof": simplex.statistics["red_chi2"],
         "simplex, simulations": tried,
+        "nested searches, chi2/dof": nested.statistics["red_chi2"],
+        "nested searches, simulations": inside,
+        "nested searches, converged": str(nested.success),
         "ratio of simulations": tried / max(simulations, 1),
+        "ratio of simulations, nested": inside / max(simulations, 1),
     }
+
+
+def growth_row(quick):
+    """Time per tilt, and memory, of five disks at five thicknesses."""
+    frame = Frame((1, 1, 0), (0, 0, 2))
+    disks = np.array([(0, 0, 0), (1, -1, 1), (-1, 1, -1), (0, 0, 4), (2, -2, 2)])
+    out = {}
+    tilts = {50: 1024, 100: 1024, 200: 1024, 300: 1024}
+    cases = [(n, t) for n, t in tilts.items()]
+    cases += [(100, t) for t in (100, 10_000, *(() if quick else (100_000,)))]
+    for n, count in cases:
+        chosen = nearest(SILICON, frame, n)
+        side = int(np.ceil(np.sqrt(count)))
+        kt = tilt_grid((0.3, 0.3), (side, side))[:count]
+
+        def run(chosen=chosen, kt=kt):
+            return js.cbed.bloch_intensities(
+                SILICON, chosen, kt, T, energy=ENERGY, frame=frame, output=disks,
+                settings=Settings(absorption="none"),
+            )  # fmt: skip
+
+        seconds = best(run, 1 if count > 5000 else 2)
+        out[f"{n} beams, {count} tilts [ms per tilt]"] = 1e3 * seconds / count
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        out[f"{n} beams, {count} tilts, largest memory so far [GiB]"] = peak
+    return out
 
 
 def main():
@@ -189,6 +226,7 @@ def main():
     side = 16 if options.quick else 64
     jobs = {t: lambda c=c: image_row(*c, side) for t, c in CASES.items()}
     jobs["refinement of four structure factors"] = lambda: refinement_row(9)
+    jobs["growth with beams and tilts"] = lambda: growth_row(options.quick)
     rows = {}
     for title, job in jobs.items():
         if options.only in title:
