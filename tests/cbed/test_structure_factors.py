@@ -234,3 +234,29 @@ def test_operations_do_not_change_the_sum():
     small = Crystal.from_sites([a, a, a, 90, 90, 90], sites, group)
     want = sf.structure_factors(crystal_of("GaAs"), HKL)
     np.testing.assert_allclose(sf.structure_factors(small, HKL), want, atol=1e-15)
+
+
+# h k l, Re U, Im U in 1/Å², U' in it: sample output of Felix (Warwick), GaAs, 200 kV,
+# Kirkland factors, absorption of Bird and King, B 0.5854 and 0.3528 Å²
+FELIX = {
+    (-1, -1, -1): 0.0441539 - 0.0464131j,
+    (1, 1, 1): 0.0414806 + 0.0495514j,
+    (0, 0, 2): -0.00485032 + 0.000225926j,
+    (0, 0, 4): 0.0410485 + 0.00253462j,
+    (2, 2, 0): 0.0600238 + 0.00275084j,
+    (1, 1, -3): 0.0229047 + 0.0280554j,
+}
+
+
+def test_gallium_arsenide_with_absorption_is_that_of_felix():
+    """Its U(h) is our U(-h); absorption by other fits of the same integral."""
+    crystal = Crystal.from_sites(
+        [5.65325] * 3 + [90.0] * 3,
+        [Site("Ga", (0.0, 0.0, 0.0), 0.5854), Site("As", (0.25, 0.25, 0.25), 0.3528)],
+        space_group="F -4 3 m",
+    )
+    hkl = -np.array(list(FELIX))
+    u, w = sf.optical_potential(crystal, hkl, 200.0, table="kirkland")
+    found, expected = np.asarray(u + 1j * w), np.array(list(FELIX.values()))
+    np.testing.assert_allclose(found, expected, atol=6e-5)
+    np.testing.assert_allclose(np.abs(found), np.abs(expected), rtol=2e-3)
