@@ -79,7 +79,11 @@ def silicon_problem(example: CbedProfiles, **changes: Any) -> Problem:
         example.counts,
         np.sqrt(np.asarray(variance)),
         example.used,
-        metadata={"sample": "Si", "citation": example.citation},
+        metadata={
+            "sample": "Si",
+            "citation": example.citation,
+            "regions": tuple((1, int(n)) for n in np.bincount(example.regions)),
+        },
     )
     arguments: dict[str, Any] = {
         "energy": known["energy"],

@@ -17,6 +17,8 @@ from .cbed import INTENSITY, _image, _names, _norm, _panel, scale_bar
 
 DIVERGING = "RdBu_r"
 DIFFERENCE = "simulation - experiment"
+_LEAP = 10.0
+"""Steps of a profile that are one leap."""
 
 
 def plot_disk_comparison(
@@ -139,8 +141,10 @@ def plot_profile_comparison(
                 fmt="o", ms=3.0, elinewidth=0.7, color=style.GREY, label="experiment",
                 zorder=1,
             )  # fmt: skip
-            line = np.where(np.isfinite(model[k]), model[k], np.nan)
-            top.plot(at[k], line, color=style.RED, label="simulation", zorder=4)
+            top.plot(
+                *_unjoined(at[k], model[k]), color=style.RED, label="simulation",
+                zorder=4,
+            )  # fmt: skip
             top.set_title(name)
             top.tick_params(labelbottom=False)
             low.axhline(0, color=style.RED, lw=1)
@@ -212,6 +216,16 @@ def plot_agreement(
             ax.legend()
         ax.set_title(style.plain(title))
         return style.finish(fig, path)
+
+
+def _unjoined(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points of a line that has gaps where x leaps, as from one profile to the next."""
+    seen = np.isfinite(x)
+    step = np.abs(np.diff(x[seen]))
+    if not np.any(step > 0):
+        return x, y
+    leaps = np.flatnonzero(np.abs(np.diff(x)) > _LEAP * np.median(step[step > 0])) + 1
+    return np.insert(x, leaps, np.nan), np.insert(y, leaps, np.nan)
 
 
 def _checked(

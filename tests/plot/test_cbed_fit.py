@@ -5,7 +5,11 @@ import pytest
 
 from jaxscatter.errors import DataError
 from jaxscatter.plot.cbed import indices
-from jaxscatter.plot.cbed_fit import plot_disk_comparison, plot_profile_comparison
+from jaxscatter.plot.cbed_fit import (
+    plot_agreement,
+    plot_disk_comparison,
+    plot_profile_comparison,
+)
 
 RNG = np.random.default_rng(4)
 MODEL = 100 + 50 * np.sin(np.arange(2 * 8 * 9)).reshape(2, 8, 9)
@@ -114,3 +118,20 @@ def test_what_cannot_be_compared_is_refused(changes, match):
         plot_disk_comparison(**({"experiment": DATA, "simulation": MODEL} | changes))
     with pytest.raises(DataError, match="expected 3 axes"):
         plot_disk_comparison(np.ones(3), np.ones(3))
+
+
+def test_profiles_are_not_joined_where_they_leap():
+    """Two profiles of 5 points, 40 steps apart: one gap, and none within."""
+    x = np.concatenate([np.arange(5.0), np.arange(45.0, 50.0)])
+    fig = plot_profile_comparison(x, np.ones((1, 10)), np.ones((1, 10)))
+    (line,) = [a for a in fig.axes[0].get_lines() if a.get_label() == "simulation"]
+    assert np.isnan(line.get_xdata()).nonzero()[0].tolist() == [5]
+
+
+def test_agreement_marks_the_largest_of_each_curve():
+    at = np.array([1.0, 2.0, 3.0])
+    fig = plot_agreement(at, [[0.1, 0.9, 0.2], [0.5, 0.4, 0.3]], names=["a", "b"])
+    assert [t.get_text() for t in fig.axes[0].texts] == ["2", "1"]
+    assert fig.axes[0].get_xlabel() == "thickness [Å]"
+    with pytest.raises(DataError, match="correlation has shape"):
+        plot_agreement(at, np.ones((2, 4)))
