@@ -47,6 +47,9 @@ from .structure_factors import optical_potential
 
 FORMS = ("symmetric", "high_energy", "wave_eq")
 SOLVERS = ("cheb", "eigh", "expm")
+TILE_NUMBERS = 2**19
+"""Amplitudes of a tile of tilts, with tangents: 8 MiB for each term of a recursion that
+holds three, so that they stay near the processor."""
 
 
 class Settings(eqx.Module):
@@ -59,7 +62,8 @@ class Settings(eqx.Module):
         table: of the scattering factors.
         absorption: rule as in `optical_potential`; "none" for elastic.
         refraction: K² = K0² + U_0 inside the crystal.
-        tile: tilts propagated at a time.
+        tile: tilts propagated at a time; by default as many as keep the waves of
+            all tangents within `TILE_NUMBERS`, from 16 to 256.
     """
 
     form: str = eqx.field(static=True, default="symmetric")
@@ -67,7 +71,7 @@ class Settings(eqx.Module):
     table: str = eqx.field(static=True, default="lobato")
     absorption: Any = eqx.field(static=True, default="thomas")
     refraction: bool = eqx.field(static=True, default=False)
-    tile: int = eqx.field(static=True, default=256)
+    tile: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         for name, known in (("form", FORMS), ("solver", SOLVERS)):
@@ -75,6 +79,14 @@ class Settings(eqx.Module):
                 raise ModelError(
                     f"{name} is {getattr(self, name)!r}; expected one of {known}"
                 )
+        if self.tile is not None and self.tile < 1:
+            raise ModelError(f"tile is {self.tile}; expected 1 or more tilts")
+
+    def tilts(self, n_beams: int, tangents: int = 0) -> int:
+        """Tilts at a time of so many beams, with so many tangents beside them."""
+        if self.tile is not None:
+            return self.tile
+        return min(256, max(16, TILE_NUMBERS // (n_beams * (1 + tangents))))
 
 
 class Coefficients(eqx.Module):
@@ -274,7 +286,7 @@ def waves(
             plan,
             entrance=beams.entrance,
             rows=kept,
-            tile=settings.tile,
+            tile=settings.tilts(n),
             far=_far(u, w, parts.weak, n),
         )
         return psi * metric[:, None, :]
@@ -292,7 +304,7 @@ def waves(
     psi = jax.lax.map(
         lambda p: one(*p),
         (parts.scale, parts.diagonal, parts.weak),
-        batch_size=min(settings.tile, 64),
+        batch_size=min(settings.tilts(n), 64),
     )
     return psi[:, :, list(kept)] * metric[:, None, :]
 

@@ -196,7 +196,9 @@ class DiffractionModel(AbstractModel):
             )[:, 0, :]
             return jnp.square(psi.real) + jnp.square(psi.imag)
 
-        propagate = channelled(evaluate, self.settings.tile)
+        moved = len(names) + 3  # both of K_t, and the thickness
+        tile = self.settings.tilts(self.beams.n, moved)
+        propagate = channelled(evaluate, tile)
         t = jnp.asarray(theta["thickness"])
         out = propagate(channels, rest, kt.reshape(groups * n, 2), t)
         if groups == 1:

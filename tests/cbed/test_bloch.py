@@ -760,3 +760,16 @@ def test_weak_beams_at_their_bragg_position_are_refused():
     kt = np.asarray(bragg_tilt(np.array([3, -3, 3]), ROW, SI.cell))[None]
     with pytest.raises(ModelError, match="Bethe potentials diverge"):
         intensities(SI, mixed, kt, frame=ROW, settings=ELASTIC)
+
+
+def test_tiles_shrink_as_beams_and_tangents_grow():
+    """By hand: 2¹⁹ amplitudes shared by beams and 1 + tangents."""
+    usual = Settings()
+    assert usual.tilts(50) == 256
+    assert usual.tilts(600) == 256
+    assert usual.tilts(100, 15) == 256
+    assert usual.tilts(600, 19) == 2**19 // (600 * 20) == 43
+    assert usual.tilts(600, 200) == 16
+    assert Settings(tile=7).tilts(600, 200) == 7
+    with pytest.raises(ModelError, match="tile is 0"):
+        Settings(tile=0)
