@@ -11,6 +11,7 @@ from ..cbed.catalogue import MODELS
 from ..config.cbed_job import Job, checked, extent, truth_of
 from ..errors import ConfigError
 from ..problem import Dataset
+from .simulation_options import free, numbers, refuse, target
 
 OTHERS = (
     "q", "dt", "gap", "n_frames", "phi", "contrast", "offset", "self_correlation",
@@ -36,19 +37,13 @@ def wanted(options: argparse.Namespace) -> Job | None:
 def command(options: argparse.Namespace, job: Job) -> int:
     """Write the files and say what is in them."""
     job = _changed(options, job)
-    own = job.data.path if job.data is not None else None
-    named = options.output or own
-    if not isinstance(named, str) or named.startswith(config.EXAMPLE):
-        raise ConfigError("no file to write: give -o FILE, or data.path in a job file")
-    path = pathlib.Path(named) if options.output else job.resolve(named)
+    path = target(options, job, job.data.path if job.data is not None else None)
     if path.suffix.lower() not in (".npz", ".npy"):
         raise ConfigError(f"{path}: expected the ending .npz or .npy")
     paths = [path]
     if path.suffix.lower() == ".npy":
         paths.append(path.with_name(f"{path.stem}_{INDEX}.npy"))
-    for one in paths:
-        if one.exists() and not options.force:
-            raise FileExistsError(f"{one}: exists; --force replaces it")
+    free(paths, options.force)
     data = job.simulated()
     _write(data, paths)
     print("\n".join(_said(data, paths)))
@@ -57,26 +52,13 @@ def command(options: argparse.Namespace, job: Job) -> int:
 
 def _changed(options: argparse.Namespace, job: Job) -> Job:
     """The job with the options in place of what it says."""
-    for name in OTHERS:
-        if getattr(options, name) is not None:
-            flag = {"n_frames": "frames"}.get(name, name).replace("_", "-")
-            raise ConfigError(
-                f"--{flag} is of other techniques; of images, say counts, background "
-                "and detector in a job file"
-            )
+    why = "of other techniques; of images, say counts, background and detector"
+    refuse(options, OTHERS, f"{why} in a job file")
     if options.model is not None:
         if options.model not in MODELS:
             raise ConfigError(f"--model {options.model}: expected one of {[*MODELS]}")
         job.settings = dataclasses.replace(job.settings, form=MODELS[options.model])
-    values = {}
-    for text in options.values:
-        name, _, value = text.partition("=")
-        try:
-            values[name.strip()] = float(value)
-        except ValueError:
-            raise ConfigError(
-                f"--set {text}: expected a name and a number, thickness=800"
-            ) from None
+    values = numbers(options.values, "thickness=800")
     if job.simulate is not None:
         now = {"values": {**job.simulate.values, **values}}
         if options.seed is not None:

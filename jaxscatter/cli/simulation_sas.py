@@ -6,8 +6,9 @@ import pathlib
 
 from .. import config, sas
 from ..config.sas_job import Job, Model, Parameters, Simulation, checked, extent
-from ..errors import ConfigError, ModelError
+from ..errors import ModelError
 from ..problem import Dataset
+from .simulation_options import free, numbers, refuse, target
 
 OTHERS = ("q", "dt", "gap", "n_frames", "phi", "contrast", "offset", "self_correlation")
 
@@ -27,12 +28,8 @@ def wanted(options: argparse.Namespace) -> Job | None:
 def command(options: argparse.Namespace, job: Job) -> int:
     """Write the file and say what is in it."""
     job = _changed(options, job)
-    named = options.output or (job.data.path if job.data else None)
-    if named is None or named.startswith(config.EXAMPLE):
-        raise ConfigError("no file to write: give -o FILE, or data.path in a job file")
-    path = pathlib.Path(named) if options.output else job.resolve(named)
-    if path.exists() and not options.force:
-        raise FileExistsError(f"{path}: exists; --force replaces it")
+    path = target(options, job, job.data.path if job.data else None)
+    free([path], options.force)
     data = job.simulated()
     sas.save(data, path)
     print("\n".join(_said(data, path)))
@@ -41,28 +38,15 @@ def command(options: argparse.Namespace, job: Job) -> int:
 
 def _changed(options: argparse.Namespace, job: Job) -> Job:
     """The job with the options in place of what it says."""
-    for name in OTHERS:
-        if getattr(options, name) is not None:
-            flag = {"n_frames": "frames"}.get(name, name).replace("_", "-")
-            raise ConfigError(
-                f"--{flag} is of two-time data; of a curve, say q and the resolution "
-                "in the section simulate of a job file"
-            )
+    why = "of two-time data; of a curve, say q and the resolution"
+    refuse(options, OTHERS, f"{why} in the section simulate of a job file")
     if options.model is not None:
         job.model = dataclasses.replace(job.model, name=options.model)
     if job.simulate is not None:
         given = {"relative": options.noise, "seed": options.seed}
         given = {k: v for k, v in given.items() if v is not None}
         job.simulate = dataclasses.replace(job.simulate, **given)
-    values: Parameters = {}
-    for text in options.values:
-        name, _, value = text.partition("=")
-        try:
-            values[name.strip()] = float(value)
-        except ValueError:
-            raise ConfigError(
-                f"--set {text}: expected a name and a number, radius=40"
-            ) from None
+    values: Parameters = {**numbers(options.values, "radius=40")}
     job.parameters = {**job.parameters, **values}
     return checked(job)
 
