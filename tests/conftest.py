@@ -30,7 +30,21 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
 # Linux gives a process 65530 memory mappings and every compiled program takes some; a
 # worker that runs out of them aborts in the middle of a compilation.
 MAPPINGS = 20_000
-DATA = pathlib.Path(__file__).parent / "data"
+HERE = pathlib.Path(__file__).parent
+DATA = HERE / "data"
+LONG = {
+    line
+    for line in (HERE / "slow_tests.txt").read_text("utf-8").splitlines()
+    if not line.startswith("#")
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark the tests of `slow_tests.txt`, before "not slow" selects."""
+    for item in items:
+        if item.nodeid in LONG:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="module", autouse=True)

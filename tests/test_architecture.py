@@ -144,3 +144,18 @@ def test_the_package_that_is_tested_is_this_one():
     assert spec is not None
     assert spec.origin is not None
     assert pathlib.Path(spec.origin).resolve() == (PACKAGE / "__init__.py").resolve()
+
+
+def test_long_tests_that_are_listed_exist():
+    """A renamed test would come back among the quick ones without a word."""
+    folder = pathlib.Path(__file__).parent
+    listed = [
+        line
+        for line in (folder / "slow_tests.txt").read_text("utf-8").splitlines()
+        if not line.startswith("#")
+    ]
+    assert len(listed) == len(set(listed)) > 0
+    for line in listed:
+        path, _, name = line.partition("::")
+        text = (folder.parent / path).read_text("utf-8")
+        assert f"def {name.partition('[')[0]}(" in text, line
