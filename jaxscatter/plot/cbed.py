@@ -259,7 +259,7 @@ def scale_bar(ax: Any, shape: tuple[int, int], scale: float) -> None:
     most = 0.3 * columns * scale
     power = 10.0 ** math.floor(math.log10(most))
     length = max(f * power for f in (1, 2, 5) if f * power <= most)
-    left, down = 0.05 * columns, 0.94 * rows
+    left, down = 0.05 * columns - 0.5, 0.94 * rows - 0.5  # inside, however few rows
     ax.plot(
         [left, left + length / scale],
         [down, down],

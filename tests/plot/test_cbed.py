@@ -68,6 +68,14 @@ def test_a_stack_has_a_panel_for_each_reflection(common, made, tmp_path):
     assert fig.get_suptitle() == ("" if common else "colours: counts")
 
 
+@pytest.mark.parametrize("shape", [(5, 9), (1, 30), (40, 50)])
+def test_a_bar_does_not_widen_its_image(shape):
+    ax = plot_cbed_image(np.ones(shape), scale=0.02).axes[0]
+    rows, columns = shape
+    assert ax.get_ylim() == (rows - 0.5, -0.5)
+    assert ax.get_xlim() == (-0.5, columns - 0.5)
+
+
 def test_rocking_curves_run_over_milliradians(made, tmp_path):
     angle = np.linspace(-5, 5, 11)
     intensity = np.stack([np.cos(angle / 9) ** 2, np.sin(angle / 9) ** 2], axis=1)
