@@ -9,16 +9,27 @@ References:
 """
 
 import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from .._types import Floats
 from ..constants import ELECTRON_REST_ENERGY, HC, POTENTIAL_OF_FACTOR
+from ..errors import ParameterError
 from ..numerics._checks import positive
 from ..numerics._dtype import common_float
+
+LARGEST = 1e4
+"""keV that no microscope reaches; more is an energy in eV."""
 
 
 def _electronvolts(energy: Floats) -> Float[Array, "..."]:
     positive("energy", energy)
+    if not isinstance(energy, Tracer) and np.any(np.asarray(energy) > LARGEST):
+        raise ParameterError(
+            f"energy is {float(np.max(np.asarray(energy))):g} keV; expected at most "
+            f"{LARGEST:g}: it is given in keV, not eV"
+        )
     (e,) = common_float(energy)
     return 1000 * e
 

@@ -171,7 +171,16 @@ def _fit_counts(counts: np.ndarray, valid: np.ndarray, clip: Any) -> np.ndarray:
         least = float(clip)
         if not (np.isfinite(least) and least >= 0):
             raise DataError(f"clip is {clip}; expected counts of 0 or more")
-        counts = np.where(np.isfinite(counts) & (counts >= least), counts, least)
+        kept = np.isfinite(counts) & (counts >= least)
+        lost = int(np.sum(valid & ~kept))
+        if lost:
+            warnings.warn(
+                f"{lost} of {int(valid.sum())} pixels are below {least:g} counts or "
+                f"not finite and are read as {least:g}; mask them to leave them out",
+                DataWarning,
+                stacklevel=4,
+            )
+        counts = np.where(kept, counts, least)
     bad = valid & ~(np.isfinite(counts) & (counts >= 0))
     if np.any(bad):
         at = tuple(int(i) for i in np.argwhere(bad)[0])

@@ -53,8 +53,8 @@ def simulate(
     """
     if not (np.isfinite(counts) and counts > 0):
         raise DataError(f"counts is {counts}; expected a number above 0")
-    if not (np.isfinite(background) and background >= 0):
-        raise DataError(f"background is {background}; expected 0 or more counts")
+    if isinstance(background, str) or not (np.isfinite(background) and background >= 0):
+        raise DataError(f"background is {background!r}; expected 0 or more counts")
     disks = np.asarray(hkl)
     if len(shape) != 2 or min(shape) < 1:
         raise DataError(f"shape is {tuple(shape)}; expected (rows, columns)")

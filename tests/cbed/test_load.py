@@ -12,7 +12,7 @@ from jaxscatter.cbed.geometry import Frame
 from jaxscatter.cbed.load import load
 from jaxscatter.cbed.measured import from_pattern, from_stack
 from jaxscatter.cbed.regions import ROI, Region
-from jaxscatter.errors import DataError, FormatError, ModelError
+from jaxscatter.errors import DataError, DataWarning, FormatError, ModelError
 from jaxscatter.io.dm import read_dm
 
 DATA = pathlib.Path(__file__).parent.parent / "data" / "cbed"
@@ -41,7 +41,8 @@ def same(a, b):
 
 
 def test_measured_larbed_images_come_from_one_file_each():
-    data = load(FILES, clip=1, crop=(60, 100, 50, 110))
+    with pytest.warns(DataWarning, match="are read as 1; mask them"):
+        data = load(FILES, clip=1, crop=(60, 100, 50, 110))
     assert data.y.shape == (2, 40 * 60)
     np.testing.assert_array_equal(data.coords["l"], [0, 6])
     for row, path in zip(np.asarray(data.y), FILES.values(), strict=True):

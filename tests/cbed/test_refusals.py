@@ -98,6 +98,7 @@ ROWS = {
     "nan tilt": (lambda: intensities(kt=np.full((1, 2), np.nan)), "nan"),
     "energy 0": (lambda: problem(energy=0.0), "energy is 0"),
     "energy negative": (lambda: problem(energy=-200.0), "energy is -200"),
+    "energy in eV": (lambda: problem(energy=200e3), "in keV, not eV"),
     "energy of intensities": (
         lambda: intensities(energy=0.0),
         "energy must be positive",
