@@ -129,7 +129,7 @@ class Settings:
     table: str = "lobato"
     absorption: str | list[str | float] | None = None
     refraction: bool | None = None
-    tile: int = 256
+    tile: int | None = None
 
 
 @dataclasses.dataclass

@@ -27,10 +27,10 @@ def need_known(place: str, value: Any, known: Iterable[str]) -> None:
 
 
 def at_least(place: str, section: Any, **least: int | float) -> None:
-    """Raise for a number of a section below its least."""
+    """Raise for a number of a section below its least; None is left to the door."""
     for key, bound in least.items():
         value = getattr(section, key)
-        if value < bound:
+        if value is not None and value < bound:
             raise ConfigError(f"{place}.{key}: {value}; expected at least {bound}")
 
 
