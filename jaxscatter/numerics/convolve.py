@@ -15,6 +15,7 @@ References:
 """
 
 import abc
+from collections.abc import Callable
 from typing import Literal
 
 import equinox as eqx
@@ -219,6 +220,12 @@ class AbstractConvolution(eqx.Module):
         self, weights: Floats, gammas: Floats, center: Scalar = 0.0
     ) -> Float[Array, " n"]:
         """Convolve Σ wᵢ L(ω - c; Γᵢ), Γᵢ ≥ 0; a width of zero is an exact delta."""
+
+    def sampled(
+        self, function: Callable[[Array], Array], center: Scalar = 0.0
+    ) -> Float[Array, " n"]:
+        """Convolve a smooth S(ω - c) that is given as a function of ω."""
+        return self.apply(function(self.differences - center))
 
 
 class UniformConvolution(AbstractConvolution):

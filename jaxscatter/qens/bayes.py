@@ -18,9 +18,10 @@ from ..errors import FitError
 from ..infer import FitResult, diagnostics, multistart, sample
 from ..infer.least_squares import start_vector
 from ..problem import Problem
-from .catalogue import ForwardModel, Numbers, get_model
+from .catalogue import get_model
 from .config import Config
 from .dataset import from_bins
+from .forward_model import ForwardModel, Numbers
 from .problem import problem
 
 _log = logging.getLogger("jaxscatter")

@@ -9,8 +9,8 @@ import numpy as np
 from ..errors import DataError
 from ..numerics import grid_step, normalise_kernel
 from ..problem import Dataset
-from .catalogue import Numbers
 from .config import Config
+from .forward_model import Numbers
 from .loading import read_nxspe_with_overrides
 from .reduction import (
     build_data_bins,
@@ -18,7 +18,14 @@ from .reduction import (
     fit_elastic_peak,
     subtract_empty,
 )
-from .resolution import GaussianResolution, SeedResolution, check_mode, resolution
+from .resolution import (
+    GaussianResolution,
+    Profile,
+    SeedResolution,
+    check_mode,
+    padded,
+    resolution,
+)
 
 DIMS = {
     "omega": ("point",),
@@ -35,6 +42,8 @@ DIMS = {
     "table_scale": (),
     "window": (None,),
     "index": ("point",),
+    "temperature": (),
+    "profile": ("group", None, None),
 }
 UNITS = {
     "omega": "meV",
@@ -193,6 +202,8 @@ def _resolution_coords(
 ) -> dict[str, Any]:
     """Coordinates that describe the resolution of every group."""
     per_group = _per_group(sigma_res, groups, omega.size)
+    if any(isinstance(s, Profile) for s in per_group):
+        return _profile_coords(per_group)
     made = [resolution(omega, s, mode, subtract) for s in per_group]
     kinds = {isinstance(m, GaussianResolution) for m in made}
     if len(kinds) > 1:
@@ -215,15 +226,25 @@ def _resolution_coords(
     return {"kernel": np.array(kernels), "energy": energy}
 
 
+def _profile_coords(profiles: list[Any]) -> dict[str, Any]:
+    """Rows of every group, padded with rows of weight 0."""
+    if not all(isinstance(p, Profile) for p in profiles):
+        raise DataError(
+            "sigma_res mixes profiles with widths or kernels; give one kind for all Q"
+        )
+    return {"profile": padded(profiles)}
+
+
 def _per_group(sigma_res: Any, groups: int, n: int) -> list[Any]:
     """One resolution per Q from a scalar, a kernel, a pair, or a list of them."""
-    if isinstance(sigma_res, tuple):
+    if isinstance(sigma_res, tuple | Profile):
         return [sigma_res] * groups
     if not isinstance(sigma_res, list):
         sigma_res = np.asarray(sigma_res, dtype=float)
         if sigma_res.ndim == 0:
             return [sigma_res] * groups
-    flat = all(not isinstance(s, tuple) and np.ndim(s) == 0 for s in sigma_res)
+    plain = not any(isinstance(s, tuple | Profile) for s in sigma_res)
+    flat = plain and all(np.ndim(s) == 0 for s in sigma_res)
     # as many numbers as energies are one kernel, even if there are as many bins
     if flat and len(sigma_res) == n:
         return [np.asarray(sigma_res, dtype=float)] * groups

@@ -13,16 +13,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._types import Scalar
-from ..numerics import (
-    DenseConvolution,
-    UniformConvolution,
-    energy_differences,
-    kernel_spectrum,
-    lorentzian_moments,
-)
 from ..problem import AbstractModel, Amplitude, ParameterSet, SamplingCoordinates
-from .catalogue import ForwardModel
-from .resolution import GaussianResolution, Resolution, SeedResolution
+from .broadening import spectrum
+from .forward_model import ForwardModel
+from .instrument import Instrument
 
 ORDERINGS = ("oblate", "prolate", None)
 
@@ -59,22 +53,18 @@ _SUPPORTS = {None: _support, "oblate": _support_oblate, "prolate": _support_prol
 class QensModel(AbstractModel):
     """A registered model under a resolution, with amplitudes and background.
 
-    `resolution` is "gaussian" (coordinate sigma), "uniform" or "dense" (kernels on
-    their own axis, of the data's step or not) or "seed". With `tabulated`, the
-    coordinate `table` holds the convolved Lorentzians of every width (numerics.basis).
+    With `detailed_balance`, the coordinate `temperature` is that of F(ω).
     """
 
     parameters: ParameterSet
     amplitudes: tuple[Amplitude, ...]
     forward: ForwardModel = eqx.field(static=True)
     extras: tuple[tuple[str, Any], ...] = eqx.field(static=True)
-    resolution: str = eqx.field(static=True)
-    band_limited: bool = eqx.field(static=True)
-    tabulated: bool = eqx.field(static=True)
+    instrument: Instrument
     amplitude: str = eqx.field(static=True)
     background: str = eqx.field(static=True)
-    n_omega: int = eqx.field(static=True)
     ordering: str | None = eqx.field(static=True)
+    detailed_balance: str | None = eqx.field(static=True, default=None)
 
     @property
     def name(self) -> str:
@@ -89,7 +79,8 @@ class QensModel(AbstractModel):
     @property
     def independent_points(self) -> bool:
         """False where neighbouring energies share one Toeplitz product."""
-        return self.tabulated or self.resolution not in ("uniform", "seed")
+        lines_only = self.detailed_balance is None and self.forward.continuum is None
+        return self.instrument.independent_points(lines_only)
 
     @property
     def sampling_coordinates(self) -> tuple[SamplingCoordinates, ...]:
@@ -106,35 +97,6 @@ class QensModel(AbstractModel):
             ),
         )
 
-    def instrument(self, coords: dict[str, Any], center: Scalar = 0.0) -> Resolution:
-        """Resolution of one group on the energies of one chunk, counted from center."""
-        omega = coords["omega"] - center
-        if self.resolution == "gaussian":
-            return GaussianResolution(omega, coords["sigma"])
-        if self.resolution == "seed":
-            return SeedResolution(
-                coords["window"] - center,
-                coords["kernel"],
-                coords["step"],
-                coords["index"],
-            )
-        energy = coords["energy"]
-        if self.resolution == "dense":
-            return DenseConvolution(
-                omega[:, None] - energy[None, :],
-                coords["kernel"],
-                coords["weights"],
-                self.band_limited,
-            )
-        n = omega.shape[0]
-        # a chunk is shorter than what the stored spectrum was made for
-        spectrum = coords["spectrum"]
-        if n != self.n_omega:
-            spectrum = kernel_spectrum(coords["kernel"], n)
-        return UniformConvolution(
-            energy_differences(omega, energy), spectrum, coords["step"], n
-        )
-
     def line_shape(
         self, theta: dict[str, Any], coords: dict[str, Any]
     ) -> Float[Array, " n"]:
@@ -143,24 +105,47 @@ class QensModel(AbstractModel):
         if "constants" in coords:
             extras["constants"] = coords["constants"]
         q = coords["q"]
-        if self.tabulated and self.forward.components is not None:
-            weights, widths = self.forward.components(q, theta, **extras)
-            table = coords["table"]
-            scale = coords["table_scale"]
-            return lorentzian_moments(weights, widths, scale, table.shape[0]) @ table
         center = theta.get("center", jnp.zeros(()))
-        instrument = self.instrument(coords, center)
         if self.forward.components is not None:
-            weights, widths = self.forward.components(q, theta, **extras)
-            return instrument.lorentzians(weights, widths)
+            return self._spectrum(q, theta, extras, coords, center)
+        instrument = self.instrument.at(coords, center)
         params = jnp.stack([theta[n] for n in self.forward.param_names])
         omega = coords["omega"] - center
         assert self.forward.predict is not None
         if self.forward.jax:
-            sigma = coords["sigma"] if self.resolution == "gaussian" else instrument
+            gaussian = self.instrument.kind == "gaussian"
+            sigma = coords["sigma"] if gaussian else instrument
             return self.forward.predict(omega, q, params, sigma, **extras)
-        return _called_back(self.forward, extras, self.resolution)(
+        return _called_back(self.forward, extras, self.instrument.kind)(
             omega, q, params, coords
+        )
+
+    def _spectrum(
+        self,
+        q: Array,
+        theta: dict[str, Any],
+        extras: dict[str, Any],
+        coords: dict[str, Any],
+        center: Scalar,
+    ) -> Float[Array, " n"]:
+        """A model given by its lines; from the table where there is one."""
+        assert self.forward.components is not None
+        weights, widths = self.forward.components(q, theta, **extras)
+        extras.pop("constants", None)
+        continuum = self.forward.continuum_at(q, theta, extras)
+        lines = self.instrument.lorentzians(coords, weights, widths, center)
+        if continuum is None and self.detailed_balance is None:
+            return lines
+        return spectrum(
+            self.instrument.at(coords, center),
+            weights,
+            widths,
+            continuum=continuum,
+            temperature=None
+            if self.detailed_balance is None
+            else coords["temperature"],
+            detailed_balance=self.detailed_balance or "bose",
+            lines=lines,
         )
 
     def columns(

@@ -10,20 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._types import as_float
 from ..errors import DataError, ModelError, ParameterError
-from ..numerics import (
-    DenseConvolution,
-    LorentzianTable,
-    convolution,
-    trapezoid_weights,
-)
-from ..numerics import tabulate as tabulate_lorentzians
-from ..problem import Amplitude, Dataset, Gaussian, Parameter, ParameterSet, Problem
-from .catalogue import ForwardModel, Numbers, available_models, get_model
+from ..numerics._checks import positive
+from ..problem import Amplitude, Dataset, Parameter, ParameterSet, Problem
+from .catalogue import available_models, get_model
 from .dataset import DIMS, from_bins
+from .detailed_balance import CONVENTIONS
 from .forward import ORDERINGS, QensModel
-from .resolution import GaussianResolution
+from .forward_model import ForwardModel, Numbers
+from .instrument import prepared
 
 AMPLITUDES = ("global", "per_q", "q_smooth")
 BACKGROUNDS = ("flat", "linear", "none")
@@ -40,15 +35,18 @@ def problem(
     center: str = "fixed",
     ordering: str | None = None,
     parameters: Mapping[str, Any] | None = None,
-    likelihood: Gaussian | None = None,
+    likelihood: Any = None,
     chunk: int | None = None,
+    temperature: float | int | None = None,
+    detailed_balance: str = "bose",
     **extras: Any,
 ) -> Problem:
     """A QENS problem: one line shape per Q bin, amplitudes and backgrounds solved for.
 
     Args:
         data: from `load`, `simulate` or `from_bins`.
-        model: a registered name or a `ForwardModel`.
+        model: a registered name, an expression such as
+            "jump * isotropic * debye_waller", or a `ForwardModel`.
         amplitude: "global" (one for all Q; default where the model has u2, which only
             this makes visible), "per_q", or "q_smooth" (c0 + c1 Q).
         background: "flat", "linear" or "none", per Q, not convolved.
@@ -57,9 +55,13 @@ def problem(
         center: shift of the model in meV: "fixed" at 0, "global" or "per_q".
         ordering: of a symmetric top: "oblate" (D_s > D_t), "prolate" or None for both.
             Starts and posterior draws keep to that side; a fit may leave it.
-        parameters: values or fields by name, such as {"u2": {"fixed": True}}.
-        likelihood: `Gaussian()` noise options.
+        parameters: values or fields by name, such as {"u2": {"fixed": True}} or
+            {"hwhm": {"local": True}}, one value per Q.
+        likelihood: `js.Gaussian(...)` noise options or `js.Poisson()`.
         chunk: energies held at a time; None means all.
+        temperature: in K, for detailed balance; None leaves S symmetric in ω.
+        detailed_balance: "bose", x/(1 - exp(-x)), or "exp_half", exp(x/2), with
+            x = ω/k_B T and ω > 0 where the neutron loses energy.
         extras: of the model: radius (Å), lmax, angle (degrees), renormalize.
 
     Raises:
@@ -75,6 +77,7 @@ def problem(
         ("inference", inference, INFERENCES),
         ("ordering", ordering, ORDERINGS),
         ("center", center, ("fixed", "global", "per_q")),
+        ("detailed_balance", detailed_balance, CONVENTIONS),
     ):
         if value not in known:
             raise ModelError(f"{name} is {value!r}; expected one of {list(known)}")
@@ -82,8 +85,10 @@ def problem(
         if name not in data.coords:
             raise DataError(f"the data have no coordinate {name!r}; use js.qens.load")
     settings = _settings(forward, extras)
+    if temperature is not None:
+        data = _at_temperature(data, temperature, forward)
     tabulate = forward.components is not None and center == "fixed"
-    data, kind, band_limited, tabulated = _with_resolution(data, tabulate)
+    data, instrument = prepared(data, tabulate)
     if forward.constants is not None:
         constants = functools.partial(forward.constants, **settings)
         per_q = jax.jit(jax.vmap(constants))(jnp.asarray(data.coords["q"]))
@@ -109,13 +114,11 @@ def problem(
         amplitudes=_amplitudes(amplitude, background),
         forward=forward,
         extras=tuple(sorted(settings.items())),
-        resolution=kind,
-        band_limited=band_limited,
-        tabulated=tabulated,
+        instrument=instrument,
         amplitude=amplitude,
         background=background,
-        n_omega=data.n_points,
         ordering=ordering,
+        detailed_balance=None if temperature is None else detailed_balance,
     )
     out = Problem(
         built,
@@ -127,6 +130,19 @@ def problem(
         linear_mode="profile" if inference == "profile" else None,
     )
     return out.with_(explicit=_half_normal(out)) if inference == "explicit" else out
+
+
+def _at_temperature(
+    data: Dataset, temperature: float | int, forward: ForwardModel
+) -> Dataset:
+    """Data that know the temperature of detailed balance."""
+    positive("temperature", temperature)
+    if forward.components is None:
+        raise ModelError(
+            f"model {forward.name!r} is a `predict` function, which has to apply "
+            "detailed balance itself; leave `temperature` out"
+        )
+    return data.with_coords({"temperature": np.array(float(temperature))}, DIMS)
 
 
 def _settings(forward: ForwardModel, extras: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,71 +166,6 @@ def _settings(forward: ForwardModel, extras: Mapping[str, Any]) -> dict[str, Any
             raise ParameterError(f"lmax is {lmax}; expected an integer >= 0")
         settings["lmax"] = int(lmax)
     return settings
-
-
-def _with_resolution(data: Dataset, tabulate: bool) -> tuple[Dataset, str, bool, bool]:
-    """Data with what is constant in a fit precomputed, and which kinds they are."""
-    coords, dims = dict(data.coords), dict(data.dims)
-    omega = np.asarray(coords["omega"])
-    kind, band_limited = "gaussian", True
-    made: list[Any]
-    if "kernel" in coords and "energy" not in coords:
-        kind, made = "seed", []
-        coords["window"], coords["index"] = omega, np.arange(omega.size)
-    elif "kernel" in coords:
-        made = [convolution(omega, coords["energy"], k) for k in coords["kernel"]]
-        if isinstance(made[0], DenseConvolution):
-            kind, band_limited = "dense", made[0].band_limited
-            coords["weights"] = trapezoid_weights(coords["energy"])
-        else:
-            kind = "uniform"
-            coords["step"] = np.array(float(made[0].step))
-            coords["spectrum"] = np.array([m.spectrum for m in made])
-    elif "sigma" in coords:
-        made = [
-            GaussianResolution(as_float(omega), as_float(s)) for s in coords["sigma"]
-        ]
-    else:
-        raise DataError(
-            "the data have no resolution; give js.qens.load(..., resolution=...)"
-        )
-    coords["omega_max"] = np.array(float(np.max(np.abs(omega))))
-    table = _table(made, omega) if tabulate and made else None
-    if table is not None:
-        coords["table"], coords["table_scale"] = (
-            table.coefficients,
-            np.array(table.scale),
-        )
-    dims |= {k: DIMS[k] for k in coords if k not in dims}
-    new = Dataset(
-        data.y,
-        data.sigma if data.sigma_given else None,
-        np.asarray(data.mask) > 0,
-        coords,
-        dims,
-        dict(data.units),
-        data.metadata,
-    )
-    return new, kind, band_limited, table is not None
-
-
-@eqx.filter_jit
-def _profiles(made: Any, gammas: Any) -> Any:
-    """Convolved unit Lorentzians (width, group, ω) of stacked resolutions."""
-
-    def width(gamma: Any) -> Any:
-        one = jnp.ones(1)
-        return jax.vmap(lambda r: r.lorentzians(one, gamma[None]))(made)
-
-    return jax.lax.map(width, gammas)
-
-
-def _table(made: list[Any], omega: np.ndarray) -> LorentzianTable | None:
-    """Convolved Lorentzians of every width, for all groups; None if not accurate."""
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *made)
-    return tabulate_lorentzians(
-        lambda g: _profiles(stacked, g), float(omega[-1] - omega[0]) / 2
-    )
 
 
 def _amplitudes(amplitude: str, background: str) -> tuple[Amplitude, ...]:

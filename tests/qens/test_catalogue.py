@@ -1,205 +1,10 @@
-"""Models by name, their registry, and `predict_sqw`."""
+"""The registry of models, and expressions of their names."""
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
 
 from jaxscatter import qens
-from jaxscatter.constants import HBAR
-from jaxscatter.errors import DataError, ParameterError
-from jaxscatter.numerics import voigt
-from jaxscatter.qens import ForwardModel, predict_sqw
-
-OMEGA = np.linspace(-1.25, 1.25, 251)
-RIGID = {"rotation_model": "none", "sigma_res": 0.04}
-
-
-@pytest.fixture(scope="module")
-def stored(reference):
-    return reference("qens/seed_package.json")
-
-
-@pytest.mark.parametrize("index", range(12))
-def test_seed_mode_agrees_with_stored_spectra(stored, index):
-    """The stored program's ħ is rounded to 0.65821: 3e-6 in widths."""
-    case = stored["predict"][index]
-    kernel = np.array(stored["measured_kernel"])
-    out = predict_sqw(
-        OMEGA,
-        case["q"],
-        d_translation=case["d_translation"],
-        u2=case["u2"],
-        rotation=case["rotation"],
-        rotation_model=case["rotation_model"],
-        sigma_res=kernel if case["resolution"] == "measured" else case["sigma"],
-        radius=case["radius"],
-        mode="seed",
-    )
-    np.testing.assert_allclose(out[:: stored["stride"]], case["sqw"], rtol=2e-5)
-
-
-def test_exact_mode_is_the_voigt_sum_of_the_symmetric_top():
-    q, d, u2, d_t, d_s, sigma = 1.3, 0.15, 0.05, 0.06, 0.5, 0.04
-    w0, w1, w2 = (float(w) for w in qens.bessel_weights(q, 2.48))
-    terms = [
-        (w0, 0.0),
-        (3 * w1, d_s + d_t),
-        (5 * w2 / 4, 6 * d_t),
-        (15 * w2 / 4, 4 * d_s + 2 * d_t),
-    ]
-    expected = np.exp(-(q**2) * u2 / 3) * sum(
-        w * np.asarray(voigt(OMEGA, sigma, HBAR * (d * q**2 + rate)))
-        for w, rate in terms
-    )
-    out = predict_sqw(
-        OMEGA, q, d_translation=d, u2=u2, rotation=[d_t, d_s], sigma_res=sigma
-    )
-    np.testing.assert_allclose(out, expected, rtol=1e-11)
-
-
-def test_the_area_on_a_wide_grid_is_the_debye_waller_factor():
-    """ω = sinh-spaced: the trapezoid rule reaches far into the wings.
-
-    What is left beyond |ω| = W of a line of width Γ is 2Γ/(πW).
-    """
-    t = np.linspace(-14.0, 14.0, 6001)
-    omega = 0.02 * np.sinh(t)
-    out = predict_sqw(
-        omega,
-        1.2,
-        d_translation=0.2,
-        u2=0.1,
-        rotation=[0.05, 0.3],
-        lmax=25,
-        sigma_res=0.04,
-    )
-    np.testing.assert_allclose(
-        np.trapezoid(out, omega), np.exp(-(1.2**2) * 0.1 / 3), rtol=1e-3
-    )
-
-
-def test_renormalize_restores_the_area_that_the_cut_at_lmax_loses():
-    t = np.linspace(-14.0, 14.0, 6001)
-    omega = 0.02 * np.sinh(t)
-    areas = [
-        np.trapezoid(
-            predict_sqw(
-                omega,
-                1.8,
-                d_translation=0.2,
-                u2=0.0,
-                rotation=[0.2],
-                sigma_res=0.04,
-                rotation_model="isotropic",
-                renormalize=renormalize,
-            ),
-            omega,
-        )
-        for renormalize in (False, True)
-    ]
-    x = 1.8 * 2.48
-    w = [float(v) for v in qens.bessel_weights(1.8, 2.48)]
-    assert x > 4  # well beyond what l = 2 can carry
-    np.testing.assert_allclose(areas[0], w[0] + 3 * w[1] + 5 * w[2], rtol=1e-3)
-    np.testing.assert_allclose(areas[1], 1.0, rtol=1e-3)
-
-
-def test_a_top_with_equal_constants_is_the_isotropic_rotor():
-    common = {"d_translation": 0.1, "u2": 0.02, "sigma_res": 0.04}
-    top = predict_sqw(OMEGA, 1.1, rotation=[0.15, 0.15], **common)
-    ball = predict_sqw(
-        OMEGA, 1.1, rotation=[0.15], rotation_model="isotropic", **common
-    )
-    np.testing.assert_allclose(top, ball, rtol=1e-12)
-
-
-def of_vector(omega, q, p, sigma_res=0.04):
-    return predict_sqw(
-        omega,
-        q,
-        d_translation=p[0],
-        u2=p[1],
-        rotation=[p[2], p[3]],
-        sigma_res=sigma_res,
-    )
-
-
-@pytest.mark.parametrize("kernel", [False, True])
-def test_predict_sqw_jits_vmaps_and_has_gradients(kernel):
-    omega = np.linspace(-1.0, 1.0, 41)
-    sigma_res = np.maximum(0, 1 - (omega / 0.2) ** 2) if kernel else 0.04
-    p = jnp.array([0.15, 0.05, 0.06, 0.5])
-
-    @jax.jit
-    def f(p):
-        return of_vector(omega, 1.2, p, sigma_res)
-
-    np.testing.assert_allclose(f(p), of_vector(omega, 1.2, p, sigma_res), rtol=1e-10)
-    check_grads(f, (p,), order=1, modes=("fwd", "rev"), rtol=1e-6)
-    many = jnp.stack([p, 1.5 * p])
-    np.testing.assert_allclose(jax.vmap(f)(many)[1], f(1.5 * p), rtol=1e-10)
-
-
-@pytest.mark.parametrize(
-    ("q", "p"),
-    [
-        (0.0, [0.15, 0.05, 0.06, 0.5]),
-        (1.2, [0.15, 0.0, 0.06, 0.5]),
-        (1.2, [0.0, 0.05, 0.06, 0.5]),
-        (1.2, [0.15, 0.05, 0.2, 0.2]),
-    ],
-    ids=["q=0", "u2=0", "D=0", "D_s=D_t"],
-)
-def test_gradients_are_finite_at_special_points(q, p):
-    omega = np.linspace(-1.0, 1.0, 41)
-    kernel = np.maximum(0, 1 - (omega / 0.2) ** 2)
-
-    @jax.jit
-    def f(q, p):
-        return jnp.sum(jnp.square(of_vector(omega, q, p, kernel)))
-
-    slopes = jax.grad(f, (0, 1))(jnp.asarray(q), jnp.asarray(p))
-    assert all(np.all(np.isfinite(s)) for s in slopes)
-
-
-@pytest.mark.parametrize(
-    ("changes", "text"),
-    [
-        ({"q": -0.1}, "q must be at least 0, got -0.1"),
-        ({"q": np.nan}, "q must be at least 0, got nan"),
-        ({"q": np.array([0.5, 1.0])}, r"q has shape \(2,\)"),
-        ({"d_translation": -1.0}, "d_translation must be at least 0"),
-        ({"rotation_model": "tumbling"}, "rotation_model is 'tumbling'"),
-        ({"rotation": [0.1]}, "rotation has 1 values; 'anisotropic' needs 2"),
-        ({"rotation": [0.1, -0.1]}, "-0.1"),
-        ({"rotation": [0.0, 0.1]}, "0.0"),
-        ({"radius": 0.0}, "radius must be positive, got 0.0"),
-        ({"radius": -2.48}, "radius must be positive, got -2.48"),
-        ({"sigma_res": 0.0}, "sigma_res is 0.0"),
-    ],
-)
-def test_predict_sqw_names_what_it_cannot_use(changes, text):
-    good = {
-        "q": 1.0,
-        "d_translation": 0.1,
-        "u2": 0.0,
-        "rotation": [0.1, 0.2],
-        "sigma_res": 0.04,
-    }
-    settings = {**good, **changes}
-    q = settings.pop("q")
-    with pytest.raises(ParameterError, match=text):
-        predict_sqw(OMEGA, q, **settings)
-    with pytest.raises(DataError, match="omega"):
-        predict_sqw(put_nan(OMEGA), 1.0, d_translation=0.1, u2=0.0, **RIGID)
-
-
-def put_nan(x):
-    out = np.array(x)
-    out[7] = np.nan
-    return out
+from jaxscatter.errors import ModelError, ParameterError
 
 
 def test_the_registry_knows_the_built_in_models_and_their_priors():
@@ -214,25 +19,6 @@ def test_the_registry_knows_the_built_in_models_and_their_priors():
     assert top.n_params == 4
     assert dict(top.extras)["radius"] == 2.48
     assert qens.get_model("isotropic_rotor").prior_hi == (1.0, 0.5, 5.0)
-
-
-def test_a_registered_model_predicts_what_predict_sqw_does():
-    top = qens.get_model("anisotropic_rotor")
-    out = top.predict(OMEGA, 1.1, [0.15, 0.05, 0.06, 0.5], 0.04, lmax=4, mode="seed")
-    np.testing.assert_allclose(
-        out,
-        predict_sqw(
-            OMEGA,
-            1.1,
-            d_translation=0.15,
-            u2=0.05,
-            rotation=[0.06, 0.5],
-            sigma_res=0.04,
-            lmax=4,
-            mode="seed",
-        ),
-        rtol=1e-14,
-    )
 
 
 def test_unknown_names_are_key_errors_that_name_the_known():
@@ -280,24 +66,52 @@ def test_a_model_that_does_not_fit_together_is_refused(registered, changes, text
     assert "never" not in qens.available_models()
 
 
-def test_in_prior_is_strict_and_draws_lie_inside():
-    model = ForwardModel("m", ("a", "b"), (0.0, 1.0), (1.0, 3.0), lambda *a: 0)
-    assert model.in_prior([0.5, 2.0])
-    assert not model.in_prior([0.0, 2.0])
-    assert not model.in_prior([0.5, 3.0])
-    assert not model.in_prior([np.nan, 2.0])
-    rng = np.random.default_rng(0)
-    draws = np.array([model.random_in_prior(rng) for _ in range(200)])
-    assert all(model.in_prior(d) for d in draws)
-    np.testing.assert_allclose(draws.mean(0), [0.5, 2.0], atol=0.15)
-    with pytest.raises(ParameterError, match=r"shape \(3,\); expected \(2,\)"):
-        model.in_prior([0.5, 2.0, 1.0])
-
-
 def test_every_model_has_a_table_with_units():
-    for name in ("translation_only", "isotropic_rotor", "anisotropic_rotor"):
-        table = qens.models()[name]
-        assert table["D_translation"].unit == "Å²/ps"
-        assert table["u2"].unit == "Å²"
+    for name, table in qens.models().items():
+        if name.startswith("test_"):
+            continue
+        for p in table:
+            assert p.unit or p.name in {"beta", "A0", "share_1", "sigma_rate"}, p.name
+            assert p.doc, p.name
         lo, hi = table.bounds()
         assert np.all(table.pack() > lo) and np.all(table.pack() < hi)
+
+
+def test_an_expression_composes_registered_models():
+    model = qens.get_model("jump * debye_waller * isotropic")
+    assert model.param_names == ("D_translation", "tau", "u2", "D_r")
+    water = qens.get_model("jump_isotropic")
+    assert water.param_names == model.param_names
+    theta = {"D_translation": 0.2, "tau": 1.2, "u2": 0.05, "D_r": 0.3}
+    for a, b in zip(
+        model.components(1.1, theta, radius=0.98, lmax=5),
+        water.components(1.1, theta, **water.extras),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_an_expression_is_the_same_model_every_time():
+    """What is static in a problem must not compile again."""
+    text = "(fickian + elastic) * debye_waller"
+    assert qens.get_model(text) is qens.get_model(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("fickian - jump", "fickian - jump"),
+        ("fickian * 2", "2"),
+        ("fickian(q)", r"fickian\(q\)"),
+    ],
+)
+def test_an_expression_holds_names_and_two_operators(text, what):
+    with pytest.raises(ModelError, match=f"holds '{what}'; expected names of models"):
+        qens.get_model(text)
+
+
+def test_a_name_misspelt_in_an_expression_is_named():
+    with pytest.raises(KeyError, match="did you mean 'fickian'"):
+        qens.get_model("fikian * debye_waller")
+    with pytest.raises(KeyError, match="is not known"):
+        qens.get_model("fickian * ")

@@ -75,7 +75,7 @@ def both(request):
 
 def test_chunks_agree_with_all_points_at_once(both):
     kind, dense, chunked = both
-    assert dense.model.resolution == kind
+    assert dense.model.instrument.kind == kind
     assert chunked.chunk == 50
     x = dense.start().at[:4].set(jnp.asarray(P))
     for a, b in zip(_normal(dense, x), _normal(chunked, x), strict=True):

@@ -1,0 +1,183 @@
+"""An elastic line and N Lorentzians per Q, each with an intensity of its own.
+
+    S(Q, ω) = [a_el δ(ω) + Σᵢ aᵢ L(ω; Γᵢ)] ⊗ R + b₀ + b₁ ω/max|ω|
+
+The intensities are amplitudes (solved, not searched), the half widths Γᵢ the only
+parameters: what other programs call a convolution fit. A line's amplitude is its area.
+
+Units: widths (HWHM) and energies in meV, q in 1/Å.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..errors import DataError, ModelError
+from ..problem import (
+    AbstractModel,
+    Amplitude,
+    Dataset,
+    Parameter,
+    ParameterSet,
+    Problem,
+)
+from .instrument import Instrument, prepared
+
+MOST_LINES = 3
+BACKGROUNDS = ("none", "flat", "linear")
+
+
+class LinesModel(AbstractModel):
+    """Columns: the resolution if elastic, a convolved line per width, background."""
+
+    parameters: ParameterSet
+    amplitudes: tuple[Amplitude, ...]
+    instrument: Instrument
+    lines: int = eqx.field(static=True)
+    elastic: bool = eqx.field(static=True)
+    background: str = eqx.field(static=True)
+
+    @property
+    def name(self) -> str:
+        """What is added up."""
+        lines = f"{self.lines} Lorentzian{'s' if self.lines != 1 else ''}"
+        return f"{'elastic + ' if self.elastic else ''}{lines}"
+
+    @property
+    def independent_points(self) -> bool:
+        """False where neighbouring energies share one Toeplitz product."""
+        return self.instrument.independent_points()
+
+    def columns(
+        self, prepared: Any, theta: dict[str, Any], coords: dict[str, Any]
+    ) -> Float[Array, "n k"]:
+        """Convolved lines of unit area in 1/meV, 1 and ω/max|ω|."""
+        del prepared
+        center = theta.get("center", jnp.zeros(()))
+        widths = [theta[f"hwhm_{i + 1}"] for i in range(self.lines)]
+        if self.elastic:
+            widths = [jnp.zeros(()), *widths]
+        out = []
+        if widths:
+            at = jnp.stack([jnp.asarray(w, dtype=float) for w in widths])
+            unit = jnp.eye(len(widths))
+
+            def one(weights: Array) -> Array:
+                return self.instrument.lorentzians(coords, weights, at, center)
+
+            out = list(jax.vmap(one)(unit))
+        omega = coords["omega"]
+        if self.background in ("flat", "linear"):
+            out.append(jnp.ones_like(omega))
+        if self.background == "linear":
+            out.append(omega / coords["omega_max"])
+        return jnp.stack(out, axis=1)
+
+
+def lines_problem(
+    data: Dataset,
+    lines: int = 1,
+    *,
+    elastic: bool = True,
+    background: str = "linear",
+    center: str = "fixed",
+    shared: bool = False,
+    parameters: Any = None,
+    likelihood: Any = None,
+) -> Problem:
+    """A problem of `lines` Lorentzians and an elastic line, intensities per Q.
+
+    Parameters are `hwhm_1` … in meV, one value per Q each (`hwhm_1[k]`) unless
+    `shared`; amplitudes `elastic`, `line_1` …, all non-negative, and `background`,
+    `slope`.
+
+    Args:
+        data: from `load`, `simulate` or `from_bins`, with a resolution.
+        lines: number of Lorentzians, 0 to 3.
+        elastic: whether there is an elastic line.
+        background: "none", "flat" or "linear", not convolved.
+        center: shift of the model in meV: "fixed" at 0, "global" or "per_q".
+        shared: one width of each line for all Q.
+        parameters: changes to the table, as for `problem`.
+        likelihood: as for `problem`.
+
+    Raises:
+        ModelError, DataError: options that do not exist or fit.
+    """
+    if lines not in range(MOST_LINES + 1):
+        raise ModelError(f"lines is {lines}; expected 0 to {MOST_LINES}")
+    if background not in BACKGROUNDS:
+        raise ModelError(f"background is {background!r}; expected one of {BACKGROUNDS}")
+    if center not in ("fixed", "global", "per_q"):
+        raise ModelError(f"center is {center!r}; expected 'fixed', 'global' or 'per_q'")
+    if lines == 0 and not elastic:
+        raise ModelError("lines is 0 and elastic is False; expected something to fit")
+    if "omega" not in data.coords:
+        raise DataError("the data have no coordinate 'omega'; use js.qens.load")
+    given = data
+    data, instrument = prepared(given, center == "fixed")
+    amplitudes = [Amplitude("elastic", lower=0.0)] if elastic else []
+    amplitudes += [Amplitude(f"line_{i + 1}", lower=0.0) for i in range(lines)]
+    if background != "none":
+        amplitudes.append(Amplitude("background", lower=0.0))
+    if background == "linear":
+        amplitudes.append(Amplitude("slope"))
+    model = LinesModel(
+        parameters=ParameterSet(_table(given, lines, center, shared)),
+        amplitudes=tuple(amplitudes),
+        instrument=instrument,
+        lines=lines,
+        elastic=elastic,
+        background=background,
+    )
+    said = tuple(data.metadata.get("warnings", ()))
+    return Problem(model, data, parameters, likelihood, warnings=said)
+
+
+def width_range(data: Dataset) -> tuple[float, float]:
+    """Half widths that data can tell apart: a tenth of a step to two windows, meV."""
+    omega = np.asarray(data.coords["omega"])
+    step = float(np.min(np.diff(omega)))
+    return 0.1 * step, float(omega[-1] - omega[0])
+
+
+def spread_widths(low: float, high: float, count: int) -> np.ndarray:
+    """`count` start widths, evenly spread in the logarithm between the two."""
+    edges = np.linspace(np.log(low), np.log(high), count + 2)[1:-1]
+    return np.exp(edges)
+
+
+def _table(data: Dataset, lines: int, center: str, shared: bool) -> list[Parameter]:
+    from ..problem import prior
+
+    low, high = width_range(data)
+    table = [
+        Parameter(
+            f"hwhm_{i + 1}",
+            float(start),
+            "meV",
+            (low, high),
+            prior=prior.named("log_uniform", low, high),
+            scale=float(start),
+            local=not shared,
+            doc=f"half width of line {i + 1}",
+        )
+        for i, start in enumerate(spread_widths(low, high, lines))
+    ]
+    if center != "fixed":
+        window = float(np.max(np.abs(data.coords["omega"])))
+        table.append(
+            Parameter(
+                "center",
+                0.0,
+                "meV",
+                (-0.1 * window, 0.1 * window),
+                local=center == "per_q",
+                doc="shift of the model along energy",
+            )
+        )
+    return table
