@@ -19,7 +19,7 @@ from ..numerics import (
     trapezoid_weights,
 )
 from ..numerics import tabulate as tabulate_lorentzians
-from ..problem import Amplitude, Dataset, Gaussian, Parameter, ParameterSet, Problem
+from ..problem import Amplitude, Dataset, Likelihood, Parameter, ParameterSet, Problem
 from .catalogue import ForwardModel, Numbers, available_models, get_model
 from .dataset import DIMS, from_bins
 from .forward import ORDERINGS, QensModel
@@ -40,7 +40,7 @@ def problem(
     center: str = "fixed",
     ordering: str | None = None,
     parameters: Mapping[str, Any] | None = None,
-    likelihood: Gaussian | None = None,
+    likelihood: Likelihood | None = None,
     chunk: int | None = None,
     **extras: Any,
 ) -> Problem:
@@ -58,7 +58,7 @@ def problem(
         ordering: of a symmetric top: "oblate" (D_s > D_t), "prolate" or None for both.
             Starts and posterior draws keep to that side; a fit may leave it.
         parameters: values or fields by name, such as {"u2": {"fixed": True}}.
-        likelihood: `Gaussian()` noise options.
+        likelihood: `Gaussian()` noise options, or `Poisson()` for counts.
         chunk: energies held at a time; None means all.
         extras: of the model: radius (Å), lmax, angle (degrees), renormalize.
 
