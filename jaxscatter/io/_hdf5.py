@@ -62,14 +62,23 @@ def numbers(group: Any, name: str, expected: str) -> np.ndarray:
         raise FormatError(f"{where} is not there; expected {expected}")
     if node.dtype.kind not in "iuf":
         raise FormatError(f"{where} has type {node.dtype}; expected {expected}")
-    most = _MOST_PACKED * os.path.getsize(group.file.filename)
-    if node.size is None or node.size * node.dtype.itemsize > most:
-        raise FormatError(
-            f"{where} has shape {node.shape}, more than the file can hold; expected "
-            f"{expected} in a complete file"
-        )
+    check_size(node)
     with np.errstate(all="ignore"):
         return np.asarray(node[()], float)
+
+
+def check_size(node: h5py.Dataset) -> None:
+    """Refuse a data set that states more numbers than its file can hold.
+
+    Raises:
+        FormatError: it does.
+    """
+    most = _MOST_PACKED * os.path.getsize(node.file.filename)
+    if node.size is None or node.size * node.dtype.itemsize > most:
+        raise FormatError(
+            f"{node.file.filename}: {node.name} has shape {node.shape}, more than the "
+            "file can hold; expected a complete file"
+        )
 
 
 def text(value: Any) -> str:

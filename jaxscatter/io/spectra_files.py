@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import DataError, FormatError
 from . import dave, inx, lamp, mantid, mdanse, nxspe, spectra_ascii
 from ._existing import existing_file
-from ._hdf5 import is_hdf5, opened, text
+from ._hdf5 import check_size, is_hdf5, opened, text
 from .nxspe import Numbers
 from .spectra import ELASTIC_Q, Spectra, stated_energy_unit
 
@@ -142,6 +142,10 @@ def _nxspe(
             (file[k]["data/energy"] for k in file if f"{k}/data/energy" in file), None
         )
         units = "" if edges is None else text(edges.attrs.get("units"))
+        for group in (file[k]["data"] for k in file if f"{k}/data/data" in file):
+            for node in group.values():
+                if isinstance(node, h5py.Dataset):
+                    check_size(node)
     stated = stated_energy_unit(units)
     if units and stated is None:
         raise FormatError(f"{path}: energies in {units!r}; expected meV")

@@ -22,6 +22,7 @@ from .catalogue import register_model as register_model
 from .config import Config as Config
 from .dataset import from_bins as from_bins
 from .dataset import load as load
+from .export import save_grp as save_grp
 from .forward import QensModel as QensModel
 from .hwhm import extract_hwhm as extract_hwhm
 from .hwhm import save_hwhm_csv as save_hwhm_csv
@@ -35,12 +36,14 @@ from .loading import inspect_nxspe as inspect_nxspe
 from .loading import load_dataset as load_dataset
 from .loading import read_nxspe as read_nxspe
 from .loading import read_nxspe_with_overrides as read_nxspe_with_overrides
+from .loading import read_run as read_run
 from .problem import models as models
 from .problem import problem as problem
 from .problem import simulate as simulate
 from .reduction import assign_resolution as assign_resolution
 from .reduction import build_data_bins as build_data_bins
 from .reduction import build_resolution_bins as build_resolution_bins
+from .reduction import build_row_bins as build_row_bins
 from .reduction import fit_elastic_peak as fit_elastic_peak
 from .reduction import subtract_empty as subtract_empty
 from .resolution import GaussianResolution as GaussianResolution
