@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import ArrayLike, Float
 
 from ..errors import DataError, ModelError, ParameterError
-from ..problem import Amplitude, Dataset, Gaussian, Parameter, ParameterSet, Problem
+from ..problem import Amplitude, Dataset, Likelihood, Parameter, ParameterSet, Problem
 from . import bloch, electron
 from .beams import Beams, check_bethe, deviations, select_beams
 from .bloch import Settings
@@ -59,7 +59,7 @@ def problem(
     padding: int = 10,
     beams: Beams | Mapping[str, Any] | None = None,
     settings: Settings | None = None,
-    likelihood: Gaussian | None = None,
+    likelihood: Likelihood | None = None,
     equivalents: bool = True,
     margin: float | int = 1.1,
 ) -> Problem:
@@ -93,7 +93,7 @@ def problem(
         padding: pixels simulated around a blurred image.
         beams: what takes part, or arguments of `select_beams`.
         settings: equation, solver, scattering factors, absorption.
-        likelihood: noise options and robust losses.
+        likelihood: `Gaussian()` noise options and robust losses, or `Poisson()`.
         equivalents: whether all symmetry equivalents of a reflection follow it, or
             only its opposite.
         margin: factor on the spectrum that the Chebyshev terms allow for.

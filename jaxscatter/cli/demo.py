@@ -87,8 +87,10 @@ def widths(
             ("frozen", example.resolution),
             ("can", example.empty),
         )
+        if path is not None
     }
-    runs["sample"] = qens.subtract_empty(runs["sample"], runs.pop("can"))
+    if "can" in runs:
+        runs["sample"] = qens.subtract_empty(runs["sample"], runs.pop("can"))
     for d in runs.values():
         qens.fit_elastic_peak(d)
     cfg = qens.Config(**BINS, resolution_file="frozen")

@@ -17,7 +17,7 @@ from ..cbed import catalogue
 from ..errors import DataError, FormatError
 from ..infer.files import FORMAT
 from ..infer.report import columns
-from ..io import Curve, Image, nxspe, read_sas
+from ..io import Curve, Image, nxspe, read_sas, read_spectra, spectra_format
 from ..io.two_time_look import two_time_contents
 from ..problem import ParameterSet
 from .analysis import fit_figure
@@ -32,7 +32,8 @@ from .output import keep_compiled
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 ZIP = b"PK\x03\x04"
 KNOWN = (
-    "NXSPE files, two-time correlations (HDF5, npz), small-angle data (NXcanSAS, "
+    "NXSPE, LAMP HDF, Mantid NeXus, MDANSE, DAVE grp, INX, text columns of energies, "
+    "two-time correlations (HDF5, npz), small-angle data (NXcanSAS, "
     "canSAS XML, NIST and other text), electron diffraction (DM3, DM4, .img, .bin, "
     ".npy, npz, CIF, .dat of Bloch-wave programs, their HDF5 simulations, .hkl), "
     "results (.h5) and job files (.yaml, .json)"
@@ -75,7 +76,7 @@ def inspect(options: argparse.Namespace) -> int:
             f"{path}: not HDF5, or damaged: its first bytes are {start!r}"
         )
     # first, since a .dat of a Bloch-wave program has lines of numbers too
-    lines = electron_lines(path, start) or _small_angle(path)
+    lines = electron_lines(path, start) or _text_spectra(path) or _small_angle(path)
     if lines is not None:
         print("\n".join(lines))
         return 0
@@ -104,9 +105,11 @@ def _hdf5(path: pathlib.Path) -> list[str]:
     if ours:
         return _result(path)
     if spectra:
-        return _spectra(path)
+        return _nxspe(path)
     if simulated:
         return simulation_lines(path)
+    if _of_spectra(path) is not None:
+        return _spectra(path)
     lines = _two_time(path) or _small_angle(path)
     if lines is not None:
         return lines
@@ -132,7 +135,7 @@ def _result(path: pathlib.Path) -> list[str]:
     return [*lines, "", r.summary()]
 
 
-def _spectra(path: pathlib.Path) -> list[str]:
+def _nxspe(path: pathlib.Path) -> list[str]:
     f = nxspe.read(path)
     q = f.q[np.isfinite(f.q)]
     span = f"{q.min():.3f} to {q.max():.3f} 1/Å" if q.size else "unknown"
@@ -146,6 +149,58 @@ def _spectra(path: pathlib.Path) -> list[str]:
         f"Q        {span}, from: {f.q_source}",
         f"masked   {masked:.1%} of the points (not finite, or error not > 0)",
     ]
+
+
+def _of_spectra(path: pathlib.Path) -> str | None:
+    """Format of a file of spectra, None where it is no such file."""
+    try:
+        return spectra_format(path)
+    except FormatError:
+        return None
+
+
+def _text_spectra(path: pathlib.Path) -> list[str] | None:
+    """What a text file of spectra holds, None where it is no such file.
+
+    Columns without a negative first value may as well be Q: those are left to the
+    readers of small-angle data.
+    """
+    found = _of_spectra(path)
+    if found == "text columns":
+        try:
+            negative = read_spectra(path).energy[0] < 0
+        except FormatError:
+            negative = False
+        return _spectra(path) if negative else None
+    return None if found is None else _spectra(path)
+
+
+def _spectra(path: pathlib.Path) -> list[str]:
+    """Format, rows, ranges and assumptions of a file of spectra."""
+    s = read_spectra(path)
+    used = np.count_nonzero(s.mask.any(axis=1))
+    if s.q is None:
+        span = f"not in the file ({s.q_source}): pass q= or q_edges="
+    else:
+        span = f"{s.q.min():.3f} to {s.q.max():.3f} 1/Å, from: {s.q_source}"
+    steps = np.diff(s.energy)
+    lines = [
+        f"{path}: {s.format}, read by jaxscatter.qens.load",
+        f"entry    {s.title}".rstrip(),
+        f"energies {s.energy.size} from {s.energy[0]:.4g} to {s.energy[-1]:.4g} meV, "
+        f"steps of {steps.min():.3g}"
+        + ("" if np.ptp(steps) < 1e-6 * steps[0] else f" to {steps.max():.3g}")
+        + " meV",
+        f"rows     {len(s.data)}, of which {used} hold data",
+        f"Q        {span}",
+        f"masked   {1 - s.mask.mean():.1%} of the points (not finite, or error not > "
+        "0)",
+    ]
+    if s.ei is not None:
+        lines.insert(2, f"Ei       {s.ei:.4g} meV")
+    if s.temperature is not None:
+        lines.insert(2, f"T        {s.temperature:.4g} K")
+    return lines + [f"assumed  {sentence}" for sentence in s.said]
 
 
 def _two_time(path: pathlib.Path) -> list[str] | None:

@@ -33,16 +33,17 @@ class Data:
     resolution: str | float | None = None
     empty: str | None = None
     empty_scale: float = 1.0
-    n_q_bins: int = 12
+    n_q_bins: int | None = None
     q_min: float = 0.3
     q_max: float = 2.5
     energy_window: float = 1.25
     q_edges: Rows | list[float] | None = None
-    q: list[float] | None = None
+    q: list[float] | str | None = None
     error: str = "mean"
     subtract_background: str = "none"
     energy_sign: int = 1
-    energy_unit: str = "meV"
+    energy_unit: str | None = None
+    align: str = "peak"
 
 
 @dataclasses.dataclass
@@ -125,14 +126,17 @@ class Job(AbstractJob):
         q, omega = (np.asarray(data.coords[k]) for k in ("q", "omega"))
         kind = self.data.resolution
         if isinstance(kind, str):
-            kind = f"{kind} (measured, read as NXSPE)"
+            found = data.metadata["resolution_format"]
+            kind = f"{kind} (measured, read as {found})"
         elif kind is None:
             kind = "the width of the sample's own elastic peak"
         else:
             kind = f"Gaussian, sigma = {kind:g} meV"
+        shifted = self.data.align == "peak"
         lines = [
-            f"data     {self.data.path} (read as NXSPE), Ei {_number(data, 'ei')} meV, "
-            f"elastic line at {_number(data, 'e0')} meV",
+            f"data     {self.data.path} (read as {data.metadata['format']}), "
+            f"Ei {_number(data, 'ei')} meV, elastic line at "
+            + (f"{_number(data, 'e0')} meV" if shifted else "its place in the file"),
             f"         {data.n_groups} Q bins from {q.min():.3f} to {q.max():.3f} 1/Å, "
             f"{data.n_points} energies from {omega.min():.3f} to {omega.max():.3f} "
             f"meV, {data.n_valid} usable points",
@@ -143,6 +147,7 @@ class Job(AbstractJob):
                 f"can      {self.data.empty}, {self.data.empty_scale:g} times "
                 "subtracted"
             )
+        lines += [f"assumed  {sentence}" for sentence in data.metadata["said"]]
         m = self.model
         options = ", ".join(f"{k} = {v}" for k, v in m.settings.items())
         lines.append(f"model    {m.name}{', ' if options else ''}{options}")
@@ -162,6 +167,7 @@ def checked(job: Job) -> Job:
             raise ConfigError(
                 f"data.q_edges.step: {job.data.q_edges.step}; expected > 0 1/Å"
             )
+    need_known("data.align", job.data.align, ("peak", "none"))
     need_known("model.name", job.model.name, qens.available_models())
     forward = qens.get_model(job.model.name)
     for key in job.model.settings:

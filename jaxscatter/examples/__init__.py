@@ -15,6 +15,7 @@ __all__ = [
     "cbed_lithium_niobate",
     "cbed_silicon",
     "qens_benzene",
+    "qens_water",
     "sas_latex",
     "sas_sds",
     "xpcs_nsls2",
@@ -22,14 +23,17 @@ __all__ = [
 
 
 class QensExample(NamedTuple):
-    """A sample run, its resolution run, the empty can, and the Q bins of rows."""
+    """A sample run, its resolution run, the empty can, and the Q bins of rows.
+
+    `q_edges` is None where the files know their Q, `empty` where there is none.
+    """
 
     sample: pathlib.Path
     resolution: pathlib.Path
-    q_edges: np.ndarray
+    q_edges: np.ndarray | None
     citation: str
     licence: str
-    empty: pathlib.Path
+    empty: pathlib.Path | None
 
 
 def qens_benzene() -> QensExample:
@@ -49,6 +53,24 @@ def qens_benzene() -> QensExample:
         ),
         licence="MIT, from the repository ShubhamX57/QENS",
         empty=_data("empty_360_inc.nxspe"),
+    )
+
+
+def qens_water() -> QensExample:
+    """Water at 293 K and vanadium at 273 K, IN5 (ILL), wavelength 5 Å, LAMP HDF.
+
+    17 rows of Q from 0.5 to 2.1 1/Å, 160 energies in steps of 0.025 meV.
+    """
+    return QensExample(
+        sample=_data("H2O_293K_5A.hdf"),
+        resolution=_data("V_273K_5A.hdf"),
+        q_edges=None,
+        citation="J. Qvist, H. Schober, B. Halle, J. Chem. Phys. 134, 144508 (2011)",
+        licence=(
+            "BSD 3-Clause, Copyright (c) 2022 QENS library contributors, from the "
+            "repository QENSlibrary/QENSmodels"
+        ),
+        empty=None,
     )
 
 

@@ -14,13 +14,15 @@ import jax
 import numpy as np
 
 from ..errors import FitError, FitWarning, ParameterError
-from ..problem import AbstractProblem, Dataset, Problem
+from ..problem import AbstractProblem, Dataset, Poisson, Problem
 from . import trust_region as tr
-from .batch_result import NO_DATA, BatchResult
+from .batch_result import NO_DATA, BatchResult, listed
+from .finish import refuse_scaling
 from .lanes import Many, problem_of, put, stacked
 from .progress import Callback, Reporter
 from .provenance import provenance
-from .statistics import NULL, curvature
+from .statistics import NULL, curvature, pearson, tail
+from .tables import floored
 
 
 def fit_batch(
@@ -98,6 +100,8 @@ def fit_batch(
     data = stacked(given)
     many = Many(problem_of(model, data, **arguments), data, block)
     problem = many.template
+    refuse_scaling(scale_covariance, {problem.likelihood.noise})
+    examined = problem.likelihood.examined(data)
     names = lane_names(problem)
     x = starts(many, names, many.guesses(guess) if guess is not None else start)
     options = _options(problem, max_trials, ftol, gtol, xtol)
@@ -120,7 +124,12 @@ def fit_batch(
         },
         problem.model.name,
     )
-    result.warnings = tuple(result.care(stopped)) + problem.warnings
+    result.provenance["noise"] = problem.likelihood.noise
+    result.warnings = tuple(
+        dict.fromkeys(
+            (*result.care(stopped), *_counted(result), *problem.warnings, *examined)
+        )
+    )
     if warn:
         for sentence in result.warnings:
             python_warnings.warn(sentence, FitWarning, stacklevel=2)
@@ -307,6 +316,33 @@ def _result(
         known_noise=problem.likelihood.noise in ("known", "model"),
         many=many,
     )
+
+
+def _counted(result: BatchResult) -> list[str]:
+    """What a user must know of fits of counts, with the fits it is about."""
+    many = result.many
+    likelihood, data = many.template.likelihood, many.given
+    if not isinstance(likelihood, Poisson):
+        return []
+    mu, low = floored(likelihood, data, result.predict())
+    low = np.sum(low, axis=-1)
+    said = []
+    if low.any():
+        said.append(
+            f"in {np.sum(low > 0)} fits the model is below 1e-12 of the mean count, or "
+            f"negative, at {low.sum()} points in all, and that floor was taken for it: "
+            + listed(np.flatnonzero(low))
+        )
+    scatter = pearson(np.asarray(data.y), mu, np.asarray(data.mask) > 0)
+    dof = np.maximum(result.dof, 1)
+    with np.errstate(invalid="ignore"):  # fits without an end point
+        poor = result.success & (result.dof > 0) & (tail(*scatter, dof) < 1e-4)
+    if poor.any():
+        said.append(
+            "the model does not describe the counts within their errors in "
+            f"{poor.sum()} fits: {listed(np.flatnonzero(poor))}"
+        )
+    return said
 
 
 def _scaled(problem: Problem, given: Any, count: int, asked: bool | None) -> np.ndarray:

@@ -12,6 +12,7 @@ from ..errors import ModelError
 from ..problem import Problem
 from . import trust_region as tr
 from .report import columns, number, warned
+from .tables import deviations
 
 NO_DATA = -6
 """Code of a fit whose data set has no valid point."""
@@ -86,7 +87,7 @@ class BatchResult:
     standard error is nan at a bound and inf where the data do not determine the
     parameter (`undetermined`). A fit that had nothing to start from has nan values and
     says why in its `code`, see `MESSAGES`. `scaled` tells whose covariance was
-    multiplied by its reduced chi2.
+    multiplied by its reduced chi2. Of counts, `chi2` is the deviance.
     """
 
     names: tuple[str, ...]
@@ -217,13 +218,13 @@ class BatchResult:
         """Data and fitted curves as files keep them, stacked by fit."""
         if self.many is None:
             return self.records
-        given = self.many.given
+        given, fit = self.many.given, self.predict()
         return [
             {
                 "y": np.asarray(given.y),
-                "sigma": np.asarray(given.sigma),
+                "sigma": deviations(self.many.template.likelihood, given, fit),
                 "mask": np.asarray(given.mask) > 0,
-                "fit": self.predict(),
+                "fit": fit,
                 "coords": {k: np.asarray(v) for k, v in given.coords.items()},
                 "dims": dict(given.dims),
                 "units": dict(given.units),
@@ -239,7 +240,7 @@ class BatchResult:
             at = np.flatnonzero(self.code == code)
             said.append(
                 f"{len(at)} of {count} fits have not converged ({MESSAGES[code]}): "
-                f"{_listed(at)}"
+                f"{listed(at)}"
             )
         for flags, names, what in (
             (self.undetermined, self.names, "is not determined by the data"),
@@ -249,10 +250,10 @@ class BatchResult:
             for i, name in enumerate(names):
                 at = np.flatnonzero(flags[:, i])
                 if len(at):
-                    said.append(f"{name} {what} in {len(at)} fits: {_listed(at)}")
+                    said.append(f"{name} {what} in {len(at)} fits: {listed(at)}")
         at = np.flatnonzero((self.dof <= 0) & (self.n_valid > 0))
         if len(at):
-            said.append(f"no degrees of freedom in {len(at)} fits: {_listed(at)}")
+            said.append(f"no degrees of freedom in {len(at)} fits: {listed(at)}")
         if self.known_noise:
             tail = stats.chi2.sf(self.chi2, np.maximum(self.dof, 1))
             poor = np.flatnonzero(
@@ -261,7 +262,7 @@ class BatchResult:
             if len(poor):
                 said.append(
                     f"the model does not describe the data within their errors in "
-                    f"{len(poor)} fits: {_listed(poor)}"
+                    f"{len(poor)} fits: {listed(poor)}"
                 )
         return said
 
@@ -269,15 +270,18 @@ class BatchResult:
         """Text table over all fits; what needs care comes first."""
         count, good = len(self), self.success
         model = self.provenance.get("model", "")
+        counts = self.provenance.get("noise") == "poisson"
         lines = [f"{model} · {count} fits".lstrip(" ·"), *warned(self.warnings)]
         lines.append(f"status   {int(good.sum())} of {count} converged")
         if good.any():
             nit, red = self.nit[good], self.red_chi2[good]
+            word = "deviance" if counts else "chi2    "
             lines.append(
-                f"chi2     reduced: {_spread(red)}; trials {np.median(nit):.0f} in the "
+                f"{word} reduced: {_spread(red)}; trials {np.median(nit):.0f} in the "
                 f"median, {nit.max()} at most"
             )
-        how = ["from the given sigma", "scaled by sqrt(reduced chi2)"]
+        given = "from the counts" if counts else "from the given sigma"
+        how = [given, "scaled by sqrt(reduced chi2)"]
         kinds = sorted({how[int(s)] for s in self.scaled})
         lines.append(f"errors   {' or '.join(kinds)}")
         rows = []
@@ -339,7 +343,8 @@ def _where(names: tuple[str, ...], flags: np.ndarray) -> tuple[str, ...]:
     return tuple(n for n, flag in zip(names, flags, strict=True) if flag)
 
 
-def _listed(at: np.ndarray, most: int = 12) -> str:
+def listed(at: np.ndarray, most: int = 12) -> str:
+    """Indices as text, the first of many."""
     shown = ", ".join(str(k) for k in at[:most])
     return f"{shown}, ..." if len(at) > most else shown
 

@@ -175,13 +175,12 @@ def _outside(
 def _with_band(part: Problem, name: str, x: Array, a: Array) -> dict[str, Any]:
     """Data of one part with the median curve and, where it fits, a 95 % band."""
     pick = np.linspace(0, len(x) - 1, min(200, len(x))).astype(int)
-    record = data_record(part, part.given.y, name)
     if part.data.y.size * len(pick) < 2e7:
         curves = np.asarray(_curves(part, x[pick], a[pick]))
         low, middle, high = np.quantile(curves, [0.025, 0.5, 0.975], axis=0)
-        return record | {"fit": middle, "band": np.stack([low, high])}
+        return data_record(part, middle, name) | {"band": np.stack([low, high])}
     middle = jnp.median(x, axis=0)
-    return record | {"fit": np.asarray(part.predict(middle))}
+    return data_record(part, np.asarray(part.predict(middle)), name)
 
 
 def _tied_units(problem: AbstractProblem) -> dict[str, str]:

@@ -8,18 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ..errors import FitWarning
-from ..problem import AbstractProblem
+from ..errors import FitWarning, ModelError
+from ..problem import AbstractProblem, Poisson
 from ..problem import amplitudes as amp
 from . import trust_region as tr
 from .provenance import provenance
 from .providers import Objective
 from .result import FitResult, Table
-from .statistics import Curvature, curvature, goodness, null_sentence
+from .statistics import Curvature, curvature, goodness, null_sentence, pearson
 from .tables import (
     amplitude_table,
     data_record,
     distinct_amplitudes,
+    floored,
     parameter_table,
 )
 
@@ -71,6 +72,7 @@ def finish(
     labels = problem.parameters.labels
     n = problem.n_valid
     noises = {part.likelihood.noise for part in problem.parts}
+    refuse_scaling(scale_covariance, noises)
     if scale_covariance is None:
         unknown = any(
             part.likelihood.noise == "known" and not part.given.sigma_given
@@ -80,14 +82,18 @@ def finish(
         scale_covariance = unknown
     groups = np.concatenate([part["groups"] for part in end["parts"]])
     solutions = [part["solution"] for part in end["parts"]]
-    chi2 = sum(float(np.sum(part["groups"])) for part in end["parts"])
+    own = [float(np.sum(part["groups"])) for part in end["parts"]]
+    chi2 = sum(own)
+    scatter, deviance, low = _counted(problem, end["parts"], own)
     stats = goodness(
         chi2,
         n,
         len(labels),
         int(sum(np.sum(s.free_shared) + np.sum(s.free_local) for s in solutions)),
-        scaled=bool(scale_covariance) or not noises <= {"known", "model"},
+        scaled=bool(scale_covariance) or not noises <= {"known", "model", "poisson"},
+        scatter=scatter,
     )
+    stats |= deviance
     stats["cost"] = float(end["cost"])
     stats |= {name: float(n) for name, n in counts.items()}
     curved = curvature(
@@ -110,7 +116,8 @@ def finish(
     if code == tr.STOPPED:
         flags = (*flags, "stopped")
     theta = {k: np.asarray(v) for k, v in problem.named(x).items()}
-    said = (*said, *cautions(problem, theta), *extra_warnings, *problem.warnings)
+    said = (*said, *low, *cautions(problem, theta), *extra_warnings)
+    said = (*said, *problem.warnings)
     if warn:
         for sentence in said:
             python_warnings.warn(sentence, FitWarning, stacklevel=4)
@@ -143,6 +150,49 @@ def finish(
     )
     derive(result, problem, theta)
     return result
+
+
+def refuse_scaling(asked: bool | None, noises: set[str]) -> None:
+    """Refuse errors scaled by the scatter where they follow from counts."""
+    if asked and "poisson" in noises:
+        raise ModelError(
+            "scale_covariance=True does not go with likelihood=Poisson(), whose errors "
+            "follow from the counts"
+        )
+
+
+def _counted(
+    problem: AbstractProblem, ends: list[dict], chi2: list[float]
+) -> tuple[tuple[float, float] | None, dict[str, float], tuple[str, ...]]:
+    """Of counts: `scatter` of `goodness`, their deviance, sentences on floored means.
+
+    Other parts keep their own χ² in the first.
+    """
+    scatter, deviance, said = [], None, []
+    parts = zip(problem.parts, problem.part_names, ends, chi2, strict=True)
+    for part, name, end, own in parts:
+        if not isinstance(part.likelihood, Poisson):
+            scatter.append((own, 0.0))
+            continue
+        deviance = own + (deviance or 0.0)
+        if end["fit"] is None:
+            scatter.append((np.nan, 0.0))
+            continue
+        data = part.given
+        y, valid = np.asarray(data.y), np.asarray(data.mask) > 0
+        mu, low = floored(part.likelihood, data, end["fit"])
+        scatter.append(pearson(y, mu, valid))
+        if low.any():
+            said.append(
+                (f"{name}: " if name else "")
+                + f"at {low.sum()} of {valid.sum()} points the model is below 1e-12 of "
+                "the mean count, or negative, and that floor was taken for it"
+            )
+    if deviance is None:
+        return None, {}, ()
+    total = tuple(float(sum(v)) for v in zip(*scatter, strict=True))
+    known = {"deviance": deviance, "pearson": total[0]}
+    return (total[0], total[1]), known, tuple(said)
 
 
 def _groups(problem: AbstractProblem, chi2: np.ndarray) -> Table:
@@ -262,8 +312,11 @@ def _care(
         )
         flags.append("no_degrees_of_freedom")
     if stats["p_value"] < 1e-4:
+        word, value = "reduced chi2", stats["red_chi2"]
+        if "pearson" in stats:
+            word, value = "Pearson's reduced chi2", stats["pearson"] / stats["dof"]
         said.append(
-            f"reduced chi2 is {stats['red_chi2']:.3g}: the model does not describe the "
+            f"{word} is {value:.3g}: the model does not describe the "
             "data within their errors, so standard errors are too small"
         )
         flags.append("poor_fit")

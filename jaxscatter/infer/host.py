@@ -260,7 +260,9 @@ def _ended(run: Any, start: np.ndarray, progress: Any, limit: int) -> Found:
 
 def _least_squares(objective: Objective, x0: Any, progress: bool | Callback) -> Found:
     """Scipy's trust region reflective, to the last digit."""
-    if not objective.exact:
+    parts = objective.problem.parts
+    squares = not any(p.likelihood.robust or p.likelihood.counts for p in parts)
+    if not (objective.exact and squares):
         raise FitError("method 'scipy-trf' needs a cost that is a sum of squares")
     lo, hi = (np.asarray(b) for b in objective.problem.parameters.bounds())
 

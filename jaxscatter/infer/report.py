@@ -91,9 +91,14 @@ def fit_summary(result: Any) -> str:
 def _goodness(result: Any) -> list[str]:
     """Chi2, criteria, and where the errors come from."""
     s = result.statistics
-    errors = "scaled by sqrt(reduced chi2)" if result.scaled else "from the given sigma"
+    word, errors = "chi2    ", "from the given sigma"
+    if "deviance" in s:
+        word, errors = "deviance", "from the counts (inverse Fisher information)"
+        if s["deviance"] != s["chi2"]:
+            word, errors = "chi2    ", "from the given sigma and the counts"
+    errors = "scaled by sqrt(reduced chi2)" if result.scaled else errors
     return [
-        f"chi2     {s['chi2']:.6g} for {s['n_valid']:.0f} points, {s['dof']:.0f} "
+        f"{word} {s['chi2']:.6g} for {s['n_valid']:.0f} points, {s['dof']:.0f} "
         f"degrees of freedom, reduced {s['red_chi2']:.4g}",
         *_parts(result.groups),
         f"criteria AICc {s['aicc']:.6g}, BIC {s['bic']:.6g}; {s['nfev']:.0f} cost and "

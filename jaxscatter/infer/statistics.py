@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -11,16 +12,27 @@ NULL = 1e-10
 
 
 def goodness(
-    chi2: float, n: int, p: int, k: int, scaled: bool = False
+    chi2: float,
+    n: int,
+    p: int,
+    k: int,
+    scaled: bool = False,
+    scatter: tuple[float, float] | None = None,
 ) -> dict[str, float]:
     """χ², degrees of freedom, information criteria and p-value.
 
+    The criteria hold -2 log L up to a number that only the data decide, so they compare
+    models under one likelihood.
+
     Args:
-        chi2: Σ (residual/σ)².
+        chi2: Σ (residual/σ)², of counts the deviance.
         n: valid points.
         p: free parameters.
         k: amplitudes not on a bound.
         scaled: errors are not known, so χ² says nothing about the model.
+        scatter: where there are counts, the number that takes the place of χ² in the
+            p-value, and by how much its variance exceeds that of χ², see
+            `pearson`.
     """
     dof = n - p - k
     m = p + k
@@ -36,9 +48,32 @@ def goodness(
         "aicc": chi2 + 2 * m + (2 * m * (m + 1) / room if room > 0 else math.inf),
         "bic": chi2 + m * math.log(n),
         "p_value": (
-            float(stats.chi2.sf(chi2, dof)) if dof > 0 and not scaled else math.nan
+            float(tail(*(scatter or (chi2, 0.0)), dof))
+            if dof > 0 and not scaled
+            else math.nan
         ),
     }
+
+
+def tail(value: Any, excess: Any, dof: Any) -> Any:
+    """Chance that a gamma variable of mean `dof` exceeds `value`.
+
+    Its variance is that of χ² and `excess`, so that without any it is χ².
+    """
+    width = 2.0 * dof + excess
+    return stats.gamma.sf(value, dof**2 / width, scale=width / dof)
+
+
+def pearson(y: np.ndarray, mu: np.ndarray, valid: np.ndarray) -> tuple[Any, Any]:
+    """Pearson's Σ (y - μ)²/μ of counts, and Σ 1/μ, over the last two axes.
+
+    Of few counts the deviance has neither the mean nor the variance of χ²; this sum has
+    the one, and Σ 1/μ more than the other.
+    """
+    mu = np.where(valid, mu, 1.0)
+    each = np.where(valid, np.square(y - mu) / mu, 0.0)
+    more = np.where(valid, 1 / mu, 0.0)
+    return np.sum(each, axis=(-2, -1)), np.sum(more, axis=(-2, -1))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import linalg
 
 from ..numerics import small
-from ..problem import AbstractProblem, Problem
+from ..problem import AbstractProblem, Likelihood, Poisson, Problem
 from ..problem.amplitudes import Amplitude
 from .result import Table
 from .statistics import Curvature
@@ -31,7 +31,10 @@ def distinct_amplitudes(problem: AbstractProblem) -> list[tuple[str, Amplitude]]
 
 
 def data_record(problem: Problem, fit: Any, name: str = "") -> dict[str, Any]:
-    """Dataset with its fitted curve, as results keep and plot it."""
+    """Dataset with its fitted curve, as results keep and plot it.
+
+    `sigma` is what residuals are measured in: of counts √μ.
+    """
     data = problem.given
     known = {"name": name} if name else {}
     if not problem.pointwise:
@@ -39,7 +42,7 @@ def data_record(problem: Problem, fit: Any, name: str = "") -> dict[str, Any]:
     return {
         **known,
         "y": np.asarray(data.y),
-        "sigma": np.asarray(data.sigma),
+        "sigma": deviations(problem.likelihood, data, fit),
         "mask": np.asarray(data.mask) > 0,
         "fit": np.asarray(fit),
         "coords": {k: np.asarray(v) for k, v in data.coords.items()},
@@ -47,6 +50,25 @@ def data_record(problem: Problem, fit: Any, name: str = "") -> dict[str, Any]:
         "units": dict(data.units),
         "metadata": dict(data.metadata),
     }
+
+
+def deviations(likelihood: Likelihood, data: Any, fit: Any) -> np.ndarray:
+    """Standard deviation of every point where the model is `fit`."""
+    if not isinstance(likelihood, Poisson):
+        return np.asarray(data.sigma)
+    return np.sqrt(floored(likelihood, data, fit)[0])
+
+
+def floored(likelihood: Poisson, data: Any, fit: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Means of counts where the model is `fit`, and how many of each group are floored.
+
+    Only points that count are floored to be counted.
+    """
+    fit = np.asarray(fit)
+    least = likelihood.floor(jnp.asarray(data.y), jnp.asarray(data.mask))
+    least = np.asarray(least)[..., None]
+    low = (np.asarray(data.mask) > 0) & (fit < least)
+    return np.maximum(fit, least), np.sum(low, axis=-1)
 
 
 def parameter_table(

@@ -10,6 +10,8 @@ from .interface import AbstractProblem as AbstractProblem
 from .joint import JointProblem as JointProblem
 from .joint import joint as joint
 from .likelihood import Gaussian as Gaussian
+from .likelihood import Likelihood as Likelihood
+from .likelihood import Poisson as Poisson
 from .model import AbstractModel as AbstractModel
 from .model import Arrangement as Arrangement
 from .model import BlockSums as BlockSums

@@ -30,7 +30,7 @@ def _assemble(
     problem: Any, mode: str, chi2: Array, log_v: Array, arr: Arrow, a: Array
 ) -> Float[Array, ""]:
     """Log L of the sums at the evaluation point of `mode`."""
-    total = -problem.data.log_sigma - log_v
+    total = problem.likelihood.constant(problem.data) - log_v
     total = total + marginal.correction(mode, problem.linear, arr, a)
     if problem.likelihood.noise != "scale_marginal":
         return total - 0.5 * chi2

@@ -34,6 +34,7 @@ log_ndtr = functools.partial(jax.scipy.special.log_ndtr, series_order=10)
 MODES = ("profile", "flat", "gaussian", "nonnegative", "explicit")
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(24)
 _FALLS = np.array([2.0, 40.0])
+_NO_CLOSED_FORM = ("jitter", "model", "poisson")
 _LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -44,7 +45,7 @@ def default_mode(amplitudes: Sequence[Amplitude], noise: str) -> str:
     """
     if not amplitudes:
         return "profile"
-    if noise in ("jitter", "model") or noise.startswith("loss="):
+    if noise in _NO_CLOSED_FORM or noise.startswith("loss="):
         return "explicit"
     if any(a.prior for a in amplitudes) and noise != "scale_marginal":
         return "gaussian"
@@ -69,7 +70,7 @@ def check_mode(mode: str, amplitudes: Sequence[Amplitude], noise: str) -> None:
                 "cannot be profiled in closed form; use linear='explicit'"
             )
         return
-    if noise in ("jitter", "model") or noise.startswith("loss="):
+    if noise in _NO_CLOSED_FORM or noise.startswith("loss="):
         raise ModelError(
             f"noise {noise!r} leaves no closed form for linear={mode!r}; "
             "use linear='explicit'"

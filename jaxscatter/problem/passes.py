@@ -19,7 +19,7 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from . import amplitudes as amp
-from . import sums
+from . import newton, sums
 from .model import BlockSums
 
 BLOCK_POINTS = {"cpu": 1 << 17, "gpu": 1 << 23, "tpu": 1 << 23}
@@ -37,7 +37,12 @@ class TwoPass(eqx.Module):
     def gram(
         self, a: Float[Array, "g k"] | None = None
     ) -> tuple[Float[Array, "g k k"], Float[Array, "g k"]]:
-        """G and h per group; with a robust loss, its weights taken at `a`."""
+        """G and h per group; with a robust loss, its weights taken at `a`.
+
+        Of counts, those of which the best amplitudes are the solution.
+        """
+        if self.problem.likelihood.counts:
+            return newton.gram(self.problem, self.at)
         return sums.gram(self.problem, self.at, a)
 
     def misfit(

@@ -20,7 +20,7 @@ from .dataset import Dataset
 from .explicit import explicit_table
 from .interface import AbstractProblem, End
 from .interface import Normal as Normal
-from .likelihood import Gaussian
+from .likelihood import Gaussian, Likelihood
 from .model import AbstractModel
 from .parameter import Parameter, ParameterSet, Theta
 from .static import Note
@@ -32,8 +32,9 @@ PRECISIONS = ("double", "mixed")
 class Problem(AbstractProblem):
     """Model, data, likelihood and parameters.
 
-    `cost(x)` is ½χ² with amplitudes at their constrained best (plus log terms when the
-    variance has parameters), `normal(x)` its Gauss-Newton triple. x is the flat vector
+    `cost(x)` is ½χ² (of counts half the deviance) with amplitudes at their constrained
+    best, plus log terms when the variance has parameters, `normal(x)` its Gauss-Newton
+    triple. x is the flat vector
     of free parameters in user units, in declaration order.
 
     Args:
@@ -41,7 +42,8 @@ class Problem(AbstractProblem):
         data: groups of points.
         parameters: changes to the model's table: a `ParameterSet`, or a mapping from
             name to a value or to changed fields.
-        likelihood: noise model; known standard deviations by default.
+        likelihood: `Gaussian` noise, of known standard deviations by default, or
+            `Poisson` counts.
         explicit: amplitudes as ordinary parameters, with these `Parameter`s by name or
             True for tables made from the declarations.
         chunk: points of every group held at a time; None means all.
@@ -61,7 +63,7 @@ class Problem(AbstractProblem):
 
     model: AbstractModel
     data: Any
-    likelihood: Gaussian
+    likelihood: Likelihood
     parameters: ParameterSet
     coordinates: Coordinates
     linear: tuple[Amplitude, ...]
@@ -80,7 +82,7 @@ class Problem(AbstractProblem):
         model: AbstractModel,
         data: Dataset | StreamedDataset,
         parameters: ParameterSet | Mapping[str, Any] | None = None,
-        likelihood: Gaussian | None = None,
+        likelihood: Likelihood | None = None,
         explicit: bool | Mapping[str, Parameter] = False,
         chunk: int | None = None,
         warnings: tuple[str, ...] = (),
@@ -95,6 +97,7 @@ class Problem(AbstractProblem):
             )
         likelihood = Gaussian() if likelihood is None else likelihood
         given: Any = data
+        said = likelihood.examined(given)
         table = model.parameters
         changes: dict[str, Any] = {}
         if isinstance(parameters, ParameterSet):
@@ -140,6 +143,7 @@ class Problem(AbstractProblem):
         self.note = Note(
             {
                 "warnings": tuple(warnings),
+                "said": said,
                 "chunk": chunk,
                 "arguments": (model, given, table, likelihood, explicit),
             }
@@ -194,7 +198,8 @@ class Problem(AbstractProblem):
         finer = model.refined(theta, data)
         if finer is None:
             return self
-        return self.with_(model=finer[0], warnings=(*self.warnings, finer[1]))
+        said = (*self.note.content["warnings"], finer[1])
+        return self.with_(model=finer[0], warnings=said)
 
     def for_posterior(self) -> "Problem":
         """The problem as samplers take it, see `AbstractModel.for_posterior`."""
@@ -215,7 +220,7 @@ class Problem(AbstractProblem):
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences every result of this problem repeats."""
-        return self.note.content["warnings"]
+        return (*self.note.content["warnings"], *self.note.content["said"])
 
     @property
     def layout(self) -> sums.Layout:
@@ -260,7 +265,7 @@ class Problem(AbstractProblem):
             "likelihood": likelihood,
             "explicit": explicit,
             "chunk": self.note.content["chunk"],
-            "warnings": self.warnings,
+            "warnings": self.note.content["warnings"],
             "linear_mode": self.linear_mode,
             "precision": self.precision,
             "mesh": self.mesh,

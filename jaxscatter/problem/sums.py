@@ -5,6 +5,9 @@ At x, with a the amplitudes, r = y - A a, J = ∂(A a)/∂x at fixed a, W = mask
     pass 1   G = AᵀWA, h = AᵀWy per group, then a
     pass 2   M = JᵀWJ, N = AᵀWJ, JᵀWr, Σ W r²  (and ∂G, ∂h for marginal likelihoods)
 
+where a likelihood that is not Gaussian has its own curvature for W, slope for Wr and
+cost for ½ Σ W r² (`Points`).
+
 Tangents go through `prepare` once and through `columns` chunk by chunk, in forward
 mode. A parameter that is local to a group has a tangent in that group only, so a group
 sees (shared + local kinds) of them, however many groups there are.
@@ -194,7 +197,7 @@ def _over_chunks(problem: Any, body: Any) -> Any:
     return over_chunks(problem, body, size)
 
 
-def per_point(problem: Any, group: Any, *per_group: Any) -> Float[Array, "g n"]:
+def per_point(problem: Any, group: Any, *per_group: Any) -> Float[Array, "g n *k"]:
     """Numbers per point that `group` gives, as `over_groups` calls it."""
     data = problem.data
     if data.streamed:
@@ -210,7 +213,8 @@ def per_point(problem: Any, group: Any, *per_group: Any) -> Float[Array, "g n"]:
     count = data.n_points // problem.chunk
     cut = _cutter(whole(problem), dict(data.dims), problem.chunk)
     parts = lax.map(lambda i: body(cut(i)), jnp.arange(count))
-    return jnp.moveaxis(parts, 0, 1).reshape(data.n_groups, -1)
+    parts = jnp.moveaxis(parts, 0, 1)
+    return parts.reshape(data.n_groups, -1, *parts.shape[3:])
 
 
 def largest_divisor(n: int, most: int) -> int:
@@ -268,6 +272,17 @@ def columns_of(
     return a.astype(float), theta
 
 
+def all_columns(problem: Any, at: Point) -> Float[Array, "g n k"]:
+    """A of all groups, held as a whole."""
+    prepared = eqx.combine(at.dynamic, at.static)
+
+    def group(y, sigma, mask, coords, fixed, xl):
+        del sigma, mask
+        return columns_of(problem, prepared, at.xs, xl, coords, fixed, y.size)[0]
+
+    return per_point(problem, group, at.xl)
+
+
 def mean_of(problem: Any, columns: Array, theta: dict, coords: dict, a: Array) -> Array:
     """μ = A a, with amplitudes solved for, explicit, or absent."""
     if problem.linear:
@@ -306,15 +321,14 @@ def misfit(
 ) -> tuple[Float[Array, " g"], Float[Array, " g"]]:
     """Pass 2 without tangents: Σ ρ(W r²) and ½ Σ log(v/σ²) per group."""
     prepared = eqx.combine(at.dynamic, at.static)
+    likelihood = problem.likelihood
 
     def group(y, sigma, mask, coords, fixed, xl, a):
         columns, theta = columns_of(problem, prepared, at.xs, xl, coords, fixed, y.size)
         mu = mean_of(problem, columns, theta, coords, a)
-        v = problem.likelihood.variances(mu, sigma, theta)
-        return (
-            jnp.sum(problem.likelihood.loss_of(mask * jnp.square(y - mu) / v)),
-            0.5 * jnp.sum(mask * jnp.log(v / jnp.square(sigma))),
-        )
+        v = likelihood.variances(mu, sigma, theta)
+        chi2 = likelihood.points(y, mu, v, mask).chi2
+        return jnp.sum(chi2), jnp.sum(likelihood.log_terms(v, sigma, mask))
 
     return _over_chunks(
         problem, lambda chunk: over_groups(problem, group, chunk, at.xl, a)
@@ -345,7 +359,9 @@ def tangent_sums(
         marginal: also ∂G and ∂h.
     """
     k = len(problem.linear)
-    fixed_weights = problem.likelihood.fixed_weights
+    likelihood = problem.likelihood
+    # counts have weights that vary with μ, which their own slope allows for
+    fixed_weights = likelihood.fixed_weights or likelihood.counts
 
     def group(y, sigma, mask, coords, fixed, xl, a):
         def evaluate(dynamic, xs, xl):
@@ -356,7 +372,7 @@ def tangent_sums(
             mu = mean_of(problem, columns, theta, coords, a)
             if fixed_weights:
                 return mu, columns, None
-            return mu, columns, problem.likelihood.variances(mu, sigma, theta)
+            return mu, columns, likelihood.variances(mu, sigma, theta)
 
         primal = (at.dynamic, at.xs, xl)
         out: Any = evaluate(*primal)
@@ -364,17 +380,15 @@ def tangent_sums(
         mu, columns = out[0], out[1][:, :k]
         d_mu, d_columns = d_out[0], d_out[1][:, :, :k]
         v = jnp.square(sigma) if fixed_weights else out[2]
-        w = mask / v
-        r = y - mu
-        chi2 = jnp.sum(problem.likelihood.loss_of(w * r**2))
-        w = w * problem.likelihood.loss_weight(w * r**2)
+        points = likelihood.points(y, mu, v, mask)
+        w = points.weight
         weighted = d_mu * w[None]
-        slope = -weighted @ r
+        slope = -d_mu @ points.pull
         m = weighted @ d_mu.T
         n = columns.T @ weighted.T
         if not fixed_weights:
             d_log_v = d_out[2] / v[None]
-            slope = slope + 0.5 * d_log_v @ (mask - w * r**2)
+            slope = slope + 0.5 * d_log_v @ (mask - w * jnp.square(y - mu))
             m = m + 0.5 * (d_log_v * mask[None]) @ d_log_v.T
         d_gram = d_h = None
         if marginal:
@@ -386,8 +400,8 @@ def tangent_sums(
                 d_gram = d_gram + jnp.einsum("nk,tn,nl->tkl", columns, dw, columns)
                 d_h = d_h + jnp.einsum("nk,tn->tk", columns, dw * y[None])
         return Tangents(
-            chi2=chi2,
-            log_v=0.5 * jnp.sum(mask * jnp.log(v / jnp.square(sigma))),
+            chi2=jnp.sum(points.chi2),
+            log_v=jnp.sum(likelihood.log_terms(v, sigma, mask)),
             slope=slope,
             m=m,
             n=n,

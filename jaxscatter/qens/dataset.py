@@ -1,5 +1,7 @@
 """QENS data: files or bins in, one `Dataset` with its resolution out."""
 
+import dataclasses
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,15 +9,20 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
+from ..io import read_spectra
+from ..io.spectra import ELASTIC_Q, NO_ERRORS
 from ..numerics import grid_step, normalise_kernel
 from ..problem import Dataset
 from .config import Config
 from .forward_model import Numbers
-from .loading import read_nxspe_with_overrides
+from .loading import read_run, run_of
 from .reduction import (
     build_data_bins,
     build_resolution_bins,
+    build_row_bins,
+    distinct_q,
     fit_elastic_peak,
+    rows_in_range,
     subtract_empty,
 )
 from .resolution import (
@@ -27,6 +34,14 @@ from .resolution import (
     resolution,
 )
 
+_LOG = logging.getLogger("jaxscatter")
+N_Q_BINS = 12
+ROWS_AS_BINS = 24
+"""Fewer than two rows a bin leave nothing to average: rows stay as they are."""
+ALIGN = ("peak", "none")
+ALOUD = (ELASTIC_Q, NO_ERRORS)
+"""Sentences of a reader that every report repeats."""
+PathLike = str | os.PathLike[str]
 DIMS = {
     "omega": ("point",),
     "q": ("group",),
@@ -56,51 +71,67 @@ UNITS = {
 
 
 def load(
-    path: str | os.PathLike,
-    resolution: str | os.PathLike | float | None = None,
+    path: PathLike | Sequence[PathLike],
+    resolution: PathLike | Sequence[PathLike] | float | None = None,
     *,
-    empty: str | os.PathLike | None = None,
+    empty: PathLike | None = None,
     empty_scale: float = 1.0,
-    n_q_bins: int = 12,
+    n_q_bins: int | None = None,
     energy_window: float = 1.25,
     q_min: float = 0.3,
     q_max: float = 2.5,
-    q: Numbers | None = None,
+    q: Numbers | str | None = None,
     q_edges: Numbers | None = None,
     error: str = "mean",
     subtract_background: str = "none",
     energy_sign: int = 1,
-    energy_unit: str = "meV",
+    energy_unit: str | None = None,
+    align: str = "peak",
 ) -> Dataset:
-    """Measured S(Q, ω) in Q bins of equal occupancy, with its measured resolution.
+    """Measured S(Q, ω) in Q bins, with its measured resolution, from any known format.
+
+    The content of each file tells its format: NXSPE, LAMP HDF, Mantid NeXus, MDANSE,
+    DAVE grp, INX or text columns; the files need not agree in it. What was recognised
+    and assumed is in the metadata ("format", "resolution_format", "said") and in the
+    log (logger "jaxscatter", level INFO).
 
     Sample and resolution are each shifted by their own elastic line, and each kernel
     keeps its own energy axis.
 
     Args:
-        path: NXSPE file of the sample.
-        resolution: NXSPE file of the resolution (frozen sample or vanadium), a Gaussian
+        path: file of the sample, or several files of text columns.
+        resolution: file of the resolution (frozen sample or vanadium), a Gaussian
             standard deviation in meV, or None for the width of the sample's own elastic
-            peak, which is too wide and said so.
-        empty: NXSPE file of the empty can, subtracted from the sample row by row.
+            peak, which is too wide and said so. A file with one row serves all Q.
+        empty: file of the empty can, subtracted from the sample row by row.
         empty_scale: transmission of the sample, which multiplies the can.
-        n_q_bins: number of bins.
+        n_q_bins: number of bins of equal occupancy; as many as rows, or more, keep each
+            row as a bin. None does so up to 24 rows, and makes 12 bins of more.
         energy_window: half width in meV.
         q_min: lower end of the first bin in 1/Å.
         q_max: upper end of the last bin in 1/Å.
-        q: Q of the rows in 1/Å, where the file's angles do not give it.
+        q: Q of the rows in 1/Å, where the file does not give it; for INX also "angle"
+            or "q", what the first number of each block is. It is used for every file
+            with as many rows.
         q_edges: edges of the rows' Q bins in 1/Å, instead of q.
         error: "mean" is the standard error of the bin's mean; "rms" that of one row.
         subtract_background: constant under the kernels: "none", "min", "edges".
-        energy_sign: -1 if the file counts neutron energy gain as positive.
-        energy_unit: "meV" or "ueV" of the file.
+        energy_sign: -1 if the files count neutron energy gain as positive.
+        energy_unit: "meV" or "ueV" where the files state none; None takes meV there.
+        align: "peak" shifts each file by its own fitted elastic line; "none" shifts
+            nothing, for data aligned already or a fitted `center`.
 
     Raises:
-        FileNotFoundError, FormatError: no such file, or not NXSPE.
-        DataError: no good row in the window.
+        FileNotFoundError, FormatError: no such file, or of no known format.
+        DataError: the Q of rows is not known, or no good row is in the window.
     """
+    if align not in ALIGN:
+        raise DataError(f"align is {align!r}; expected one of {list(ALIGN)}")
     cfg = Config(
-        q_min=q_min, q_max=q_max, energy_window=energy_window, n_q_bins=n_q_bins
+        q_min=q_min,
+        q_max=q_max,
+        energy_window=energy_window,
+        n_q_bins=N_Q_BINS if n_q_bins is None else n_q_bins,
     )
     how: dict[str, Any] = {
         "q": q,
@@ -108,39 +139,65 @@ def load(
         "energy_sign": energy_sign,
         "energy_unit": energy_unit,
     }
-    sample = read_nxspe_with_overrides(path, **how)
+    sample = read_run(path, **how)
+    said, warned = list(sample["said"]), [x for x in sample["said"] if x in ALOUD]
     if empty is not None:
-        can = read_nxspe_with_overrides(empty, **how)
+        can = read_run(empty, **how)
+        if sample["has_errors"] and not can["has_errors"]:
+            raise DataError(
+                f"{can['name']}: the can has no errors, and {sample['name']} has; "
+                "expected errors in both"
+            )
         sample = subtract_empty(sample, can, empty_scale)
-    e0, sigma = fit_elastic_peak(sample)
-    bins = build_data_bins(sample, cfg, error=error)
-    said: tuple[str, ...] = ()
+    e0, sigma = _aligned(sample, align, resolution is None)
+    rows = rows_in_range(sample, cfg)
+    n_rows, n_good = int(distinct_q(sample["q"][rows]).max()) + 1, sample["good"].size
+    each_row = n_rows <= (ROWS_AS_BINS if n_q_bins is None else n_q_bins)
+    if each_row:
+        bins = build_row_bins(sample, cfg, error)
+    else:
+        bins = build_data_bins(sample, cfg, error, min_rows=1)
+    if rows.size < n_good:
+        said.append(
+            f"{n_good - rows.size} of {n_good} rows are outside q_min = {q_min:g} to "
+            f"q_max = {q_max:g} 1/Å"
+        )
+        _LOG.info("%s: %s", sample["name"], said[-1])
     meta = {
         "technique": "qens",
         "x": "omega",
         "group": "q",
-        "sample": str(os.fspath(path)),
+        "sample": _shown(path),
         "ei": float(sample["ei"]),
         "e0": e0,
+        "align": align,
+        "format": sample["format"],
+        "q_source": sample["q_source"],
         "y_label": "S(Q, ω)",
     }
     if empty is not None:
-        meta |= {"empty": str(os.fspath(empty)), "empty_scale": float(empty_scale)}
+        meta |= {"empty": _shown(empty), "empty_scale": float(empty_scale)}
     kernels: Any
     if resolution is None:
-        said = (
+        warned.append(
             "no resolution was given: the width of the sample's own elastic peak "
-            f"({sigma:.4g} meV) stands in for it, which is too wide",
+            f"({sigma:.4g} meV) stands in for it, which is too wide"
         )
         kernels = sigma
     elif isinstance(resolution, int | float):
         kernels = float(resolution)
     else:
-        frozen = read_nxspe_with_overrides(resolution, **how)
-        meta["resolution_e0"], _ = fit_elastic_peak(frozen)
-        meta["resolution"] = str(os.fspath(resolution))
-        kernels = build_resolution_bins(frozen, cfg, [b[3] for b in bins])
-    return from_bins(bins, kernels, subtract_background, {**meta, "warnings": said})
+        frozen = _resolution_run(resolution, how)
+        meta["resolution_e0"], _ = _aligned(frozen, align, False)
+        meta["resolution"] = _shown(resolution)
+        meta["resolution_format"] = frozen["format"]
+        said += [f"resolution: {x}" for x in frozen["said"]]
+        kernels = build_resolution_bins(
+            frozen, cfg, [b[3] for b in bins], nearest=1 if each_row else 5
+        )
+    meta |= {"said": tuple(said), "warnings": tuple(warned)}
+    data = from_bins(bins, kernels, subtract_background, meta)
+    return data if sample["has_errors"] else _without_errors(data)
 
 
 def from_bins(
@@ -195,6 +252,59 @@ def from_bins(
         {k: u for k, u in UNITS.items() if k in coords or k == "y"},
         {"technique": "qens", "x": "omega", "group": "q", **(metadata or {})},
     )
+
+
+def _resolution_run(
+    path: PathLike | Sequence[PathLike], how: dict[str, Any]
+) -> dict[str, Any]:
+    """The resolution's rows, by the sample's Q if they are as many, else by their own.
+
+    A single row without Q serves every Q.
+    """
+    try:
+        spectra = read_spectra(path, **how)
+    except DataError:
+        if how["q"] is None and how["q_edges"] is None:
+            raise
+        spectra = read_spectra(path, **{**how, "q": None, "q_edges": None})
+    if spectra.q is None and len(spectra.data) == 1:
+        spectra = dataclasses.replace(
+            spectra,
+            q=np.zeros(1),
+            said=(*spectra.said, "its single row serves every Q"),
+        )
+    return run_of(spectra, path)
+
+
+def _aligned(
+    run: dict[str, Any], align: str, need_width: bool
+) -> tuple[float, float | None]:
+    """Shift of the energies that was applied, and the elastic line's σ if fitted."""
+    if align == "none" and not need_width:
+        return 0.0, None
+    # NXSPE keeps what older programs do; see fit_elastic_peak
+    e0, sigma = fit_elastic_peak(run, masked=run["format"] != "NXSPE")
+    if align == "none":
+        e0, run["e"] = 0.0, run["e_raw"].copy()
+    return e0, sigma
+
+
+def _without_errors(data: Dataset) -> Dataset:
+    """The same with its errors unknown, as fits then scale covariances by chi2."""
+    return Dataset(
+        data.y,
+        None,
+        np.asarray(data.mask) > 0,
+        data.coords,
+        dict(data.dims),
+        dict(data.units),
+        data.metadata,
+    )
+
+
+def _shown(path: PathLike | Sequence[PathLike]) -> str:
+    paths = [path] if isinstance(path, str | os.PathLike) else path
+    return ", ".join(os.fspath(p) for p in paths)
 
 
 def _resolution_coords(

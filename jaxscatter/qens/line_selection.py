@@ -32,7 +32,7 @@ from ..infer import BatchResult, fit_batch
 from ..infer.progress import Callback
 from ..infer.report import columns
 from ..infer.statistics import goodness
-from ..problem import Dataset, Problem
+from ..problem import Dataset, Likelihood, Problem
 from .lines import lines_problem, spread_widths, width_range
 
 _LOG_2PI = math.log(2 * math.pi)
@@ -150,7 +150,7 @@ def select_lines(
     elastic: bool = True,
     background: str = "linear",
     starts: int = 6,
-    likelihood: Any = None,
+    likelihood: Likelihood | None = None,
     progress: bool | Callback = False,
 ) -> LineSelection:
     """Fits of every number of Lorentzians at every Q, with what chooses between them.

@@ -21,6 +21,7 @@ from ..problem import (
     AbstractModel,
     Amplitude,
     Dataset,
+    Likelihood,
     Parameter,
     ParameterSet,
     Problem,
@@ -87,7 +88,7 @@ def lines_problem(
     center: str = "fixed",
     shared: bool = False,
     parameters: Any = None,
-    likelihood: Any = None,
+    likelihood: Likelihood | None = None,
 ) -> Problem:
     """A problem of `lines` Lorentzians and an elastic line, intensities per Q.
 

@@ -1,9 +1,12 @@
-"""Measured spectra as dictionaries: reading NXSPE files and naming what they are.
+"""Measured spectra as dictionaries: reading files and naming what they are.
 
-A dataset is a dictionary with the keys name, sample, temp (K, -1 if unknown), ei (meV),
-kind ("inc" or "coh"), e_raw and e (meV), data, errs and mask (row, energy), good
-(indices of usable rows), q (1/Å), q_edges (or None), q_source and format. Points that
-must not be used have mask False, errs 0 and data 0.
+A dataset is a dictionary with the keys name, sample, temp (K, -1 if unknown), ei (meV,
+nan if unknown), kind ("inc" or "coh"), e_raw and e (meV), data, errs and mask (row,
+energy), good (indices of usable rows), q (1/Å), q_edges (or None), q_source and format.
+Points that must not be used have mask False, errs 0 and data 0.
+
+`read_nxspe` and its kin read NXSPE by the rules of older programs; `read_run` reads any
+format, and adds has_errors (False: errs are 1) and said (what was assumed).
 """
 
 import logging
@@ -11,13 +14,13 @@ import os
 import pathlib
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import DataError, DataWarning, FormatError
-from ..io import nxspe
+from ..io import Spectra, nxspe, read_spectra
 from ..io.nxspe import elastic_q as compute_q_from_2theta
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "load_dataset",
     "read_nxspe",
     "read_nxspe_with_overrides",
+    "read_run",
 ]
 
 _LOG = logging.getLogger("jaxscatter")
@@ -122,6 +126,90 @@ def read_nxspe_with_overrides(
         kind="inc" if kind is None else kind.lower(),
         q_edges=q_edges,
     )
+
+
+def read_run(
+    path: PathLike | Sequence[PathLike],
+    *,
+    q: nxspe.Numbers | str | None = None,
+    q_edges: nxspe.Numbers | None = None,
+    energy_sign: int = 1,
+    energy_unit: str | None = None,
+) -> dict[str, Any]:
+    """Dataset of a file of any known format, which its content tells.
+
+    Args:
+        path: the file, or several files of text columns.
+        q: Q of each row; for INX also "angle" or "q".
+        q_edges: edges of rows that are Q bins.
+        energy_sign: -1 where the file counts neutron energy gain as positive.
+        energy_unit: "meV" or "ueV", where the file states none.
+
+    Raises:
+        FileNotFoundError, FormatError: no such file, or of no known format.
+        DataError: the Q of the rows is not known, or no row is usable.
+    """
+    spectra = read_spectra(
+        path, q=q, q_edges=q_edges, energy_sign=energy_sign, energy_unit=energy_unit
+    )
+    return run_of(spectra, path, q_edges)
+
+
+def run_of(
+    spectra: Spectra,
+    path: PathLike | Sequence[PathLike],
+    q_edges: nxspe.Numbers | None = None,
+) -> dict[str, Any]:
+    """Dataset of spectra read from `path`; logs what the file was recognised as.
+
+    Raises:
+        DataError: the Q of the rows is not known, or no row is usable.
+    """
+    name = file_name(path)
+    if spectra.q is None:
+        raise DataError(
+            f"{name}: Q of its {len(spectra.data)} rows is not known ({spectra.format}:"
+            f" {spectra.q_source}); expected q= or q_edges= in 1/Å"
+        )
+    mask = spectra.mask
+    data = np.where(mask, spectra.data, 0.0)
+    errors = mask.astype(float) if spectra.error is None else spectra.error
+    positive = np.count_nonzero(data > 0, axis=1)
+    least = 0.5 * data.shape[1] if spectra.format == "NXSPE" else 0
+    good = np.flatnonzero((positive > least) & np.isfinite(spectra.q))
+    if good.size == 0:
+        raise DataError(
+            f"{name}: no usable row; expected some with "
+            + ("more than half of their " if least else "")
+            + "points > 0"
+        )
+    for sentence in (f"recognised as {spectra.format}", *spectra.said):
+        _LOG.info("%s: %s", name, sentence)
+    return {
+        "name": name,
+        "sample": spectra.title or "?",
+        "temp": -1 if spectra.temperature is None else spectra.temperature,
+        "ei": np.nan if spectra.ei is None else spectra.ei,
+        "kind": "inc",
+        "e_raw": spectra.energy,
+        "e": spectra.energy.copy(),
+        "data": data,
+        "errs": np.where(mask, errors, 0.0),
+        "mask": mask,
+        "good": good,
+        "q": spectra.q,
+        "q_edges": None if q_edges is None else np.asarray(q_edges, float),
+        "q_source": spectra.q_source,
+        "format": spectra.format,
+        "has_errors": spectra.error is not None,
+        "said": spectra.said,
+    }
+
+
+def file_name(path: PathLike | Sequence[PathLike]) -> str:
+    """Name of a file, or names of several, without folders."""
+    paths = [path] if isinstance(path, str | os.PathLike) else path
+    return ", ".join(pathlib.Path(p).name for p in paths)
 
 
 def load_dataset(

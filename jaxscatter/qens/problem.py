@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DataError, ModelError, ParameterError
 from ..numerics._checks import positive
-from ..problem import Amplitude, Dataset, Parameter, ParameterSet, Problem
+from ..problem import Amplitude, Dataset, Likelihood, Parameter, ParameterSet, Problem
 from .catalogue import available_models, get_model
 from .dataset import DIMS, from_bins
 from .detailed_balance import CONVENTIONS
@@ -35,7 +35,7 @@ def problem(
     center: str = "fixed",
     ordering: str | None = None,
     parameters: Mapping[str, Any] | None = None,
-    likelihood: Any = None,
+    likelihood: Likelihood | None = None,
     chunk: int | None = None,
     temperature: float | int | None = None,
     detailed_balance: str = "bose",

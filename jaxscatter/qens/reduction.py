@@ -24,6 +24,8 @@ from .config import Config
 
 _LOG = logging.getLogger("jaxscatter")
 _FALLBACK_SIGMA = 0.043  # meV, about 0.1 meV FWHM
+_SAME_Q = 1e-6
+_NARROW = 1.0  # meV, the axis of a backscattering spectrum
 
 DataBin = tuple[np.ndarray, np.ndarray, np.ndarray, float]
 
@@ -44,13 +46,20 @@ def fit_elastic_peak(d: dict[str, Any], *, masked: bool = False) -> tuple[float,
     good = np.asarray(d["good"])
     rows = good[np.argsort(d["q"][good], kind="stable")][: max(3, good.size // 7)]
     energy = d["e_raw"]
+    least = 1e-4
     if masked:
         spectrum, _, counts = _average(d, rows, np.ones(energy.size, bool))
         energy, spectrum = energy[counts > 0], spectrum[counts > 0]
     else:
         spectrum = d["data"][rows].mean(axis=0)
     top = int(np.argmax(spectrum))
-    start = [spectrum[top], energy[top], 0.05, spectrum.min()]
+    width = 0.05
+    if energy[-1] - energy[0] < _NARROW:
+        # lines of backscattering are a thousandth of 0.05 meV, too far to start from
+        above = spectrum > 0.5 * (spectrum[top] + spectrum.min())
+        width = float(np.gradient(energy)[above].sum()) / FWHM_PER_SIGMA
+        least = min(least, 1e-2 * width)
+    start = [spectrum[top], energy[top], width, spectrum.min()]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", OptimizeWarning)
@@ -60,7 +69,7 @@ def fit_elastic_peak(d: dict[str, Any], *, masked: bool = False) -> tuple[float,
                 spectrum,
                 p0=start,
                 bounds=(
-                    [0, energy[0], 1e-4, -np.inf],
+                    [0, energy[0], least, -np.inf],
                     [np.inf, energy[-1], 2.0, np.inf],
                 ),
                 max_nfev=8000,
@@ -172,52 +181,89 @@ def assign_resolution(
 
 
 def build_data_bins(
-    d: Mapping[str, Any], cfg: Config, error: str = "mean"
+    d: Mapping[str, Any], cfg: Config, error: str = "mean", *, min_rows: int = 2
 ) -> list[DataBin]:
     """Bins of equal occupancy: a list of (omega, spectrum, errors, mean Q).
 
     Good rows with q_min ≤ Q ≤ q_max are divided at percentiles of Q, the last bin
-    closed, bins of fewer than two rows left out; omega is d["e"] in ±energy_window.
-    Masked points do not enter an average; where every row is masked, the point has
-    error 0 (and spectrum 0), which the likelihoods read as "no data".
+    closed, bins of fewer than `min_rows` rows left out; omega is d["e"] in
+    ±energy_window. Masked points do not enter an average; where every row is masked,
+    the point has error 0 (and spectrum 0), which the likelihoods read as "no data".
 
     Args:
         d: a dataset.
         cfg: q_min, q_max, n_q_bins and energy_window are used.
         error: "mean" is the standard error of the mean, √(Σσ²)/n; "rms" is √(Σσ²/n),
             what one row would have, too large by √n.
+        min_rows: rows that make a bin; 1 where rows are Q bins already.
     """
-    if error not in ("mean", "rms"):
-        raise DataError(f"error={error!r}: expected 'mean' or 'rms'")
+    _check_error(error)
     columns = _window(d, cfg)
     q = d["q"]
-    rows = np.asarray(d["good"])
-    rows = rows[(q[rows] >= cfg.q_min) & (q[rows] <= cfg.q_max)]
-    if rows.size < 2:
-        raise DataError(
-            f"{d['name']}: {rows.size} good rows with Q in [{cfg.q_min}, {cfg.q_max}] "
-            "1/Å: expected at least 2"
-        )
+    rows = rows_in_range(d, cfg, min_rows)
     edges = np.percentile(q[rows], np.linspace(0, 100, cfg.n_q_bins + 1))
     bins = []
     for i, (low, high) in enumerate(itertools.pairwise(edges)):
         last = i == cfg.n_q_bins - 1
         inside = (q[rows] >= low) & ((q[rows] <= high) if last else (q[rows] < high))
         members = rows[inside]
-        if members.size < 2:
+        if members.size < min_rows:
             continue
-        spectrum, variance, counts = _average(d, members, columns)
-        n = np.maximum(counts, 1)
-        errors = np.sqrt(variance) / n if error == "mean" else np.sqrt(variance / n)
-        bins.append(
-            (d["e"][columns].copy(), spectrum, errors, float(q[members].mean()))
-        )
+        bins.append(_bin(d, members, columns, error))
     if not bins:
         raise DataError(
             f"{d['name']}: no Q bin has two rows: expected n_q_bins below "
             f"{cfg.n_q_bins} for {rows.size} rows"
         )
     return bins
+
+
+def build_row_bins(
+    d: Mapping[str, Any], cfg: Config, error: str = "mean"
+) -> list[DataBin]:
+    """Each good row in [q_min, q_max] as a bin, for files whose rows are Q bins.
+
+    Rows of one Q, such as detectors on both sides of the beam, are averaged. Bins are
+    in the order of Q; the rest is as in `build_data_bins`.
+
+    Args:
+        d: a dataset.
+        cfg: q_min, q_max and energy_window are used.
+        error: of the mean of several rows, as in `build_data_bins`.
+    """
+    _check_error(error)
+    columns = _window(d, cfg)
+    rows = rows_in_range(d, cfg)
+    which = distinct_q(d["q"][rows])
+    return [
+        _bin(d, rows[which == k], columns, error) for k in range(int(which.max()) + 1)
+    ]
+
+
+def rows_in_range(d: Mapping[str, Any], cfg: Config, at_least: int = 1) -> np.ndarray:
+    """Indices of the good rows with q_min ≤ Q ≤ q_max.
+
+    Raises:
+        DataError: fewer than `at_least`.
+    """
+    q, rows = d["q"], np.asarray(d["good"])
+    slack = _SAME_Q * cfg.q_max  # so that a Q of 0.3 stored with 32 bits is not < 0.3
+    inside = (q[rows] >= cfg.q_min - slack) & (q[rows] <= cfg.q_max + slack)
+    if np.count_nonzero(inside) < at_least:
+        raise DataError(
+            f"{d['name']}: {np.count_nonzero(inside)} good rows with Q in "
+            f"[{cfg.q_min}, {cfg.q_max}] 1/Å: expected at least {at_least}"
+        )
+    return rows[inside]
+
+
+def distinct_q(q: np.ndarray) -> np.ndarray:
+    """Number, in the order of Q, of the distinct Q that each value belongs to."""
+    order = np.argsort(q, kind="stable")
+    steps = np.diff(q[order]) > _SAME_Q * np.maximum(q[order][1:], 1.0)
+    out = np.empty(q.size, int)
+    out[order] = np.concatenate([[0], np.cumsum(steps)])
+    return out
 
 
 def build_resolution_bins(
@@ -227,11 +273,12 @@ def build_resolution_bins(
     *,
     axis: str = "own",
     omega: Numbers | None = None,
+    nearest: int = 5,
 ) -> list[Any]:
     """Measured kernels, one per Q: mean resolution spectra, negative values set to 0.
 
     Bin edges are the midpoints of `q_centres`, the outer ones mirrored; an empty bin
-    takes the five nearest rows. A single centre takes all rows from q_min to q_max.
+    takes the `nearest` rows. A single centre takes all rows from q_min to q_max.
 
     The resolution run has its own elastic offset e0, so its axis d_ref["e"] is not the
     sample's, even when both files have the same bins.
@@ -245,6 +292,7 @@ def build_resolution_bins(
             be laid point by point on a sample axis of equal length, whatever the
             difference of the two e0 (kept to reproduce other programs' numbers).
         omega: energies for axis="interp".
+        nearest: how many rows an empty bin takes.
     """
     if axis not in ("own", "interp", "seed"):
         raise DataError(f"axis={axis!r}: expected 'own', 'interp' or 'seed'")
@@ -272,7 +320,7 @@ def build_resolution_bins(
     for centre, low, high in zip(centres, edges[:-1], edges[1:], strict=True):
         members = rows[(q >= low) & (q < high)]
         if members.size == 0:
-            members = rows[np.argsort(np.abs(q - centre), kind="stable")[:5]]
+            members = rows[np.argsort(np.abs(q - centre), kind="stable")[:nearest]]
         spectrum, _, _ = _average(d_ref, members, columns)
         kernel = np.maximum(spectrum, 0.0)
         if not kernel.any():
@@ -308,6 +356,21 @@ def _average(
     total = np.where(valid, d["data"][block], 0.0).sum(axis=0)
     variance = np.where(valid, errs, 0.0) ** 2
     return total / np.maximum(counts, 1), variance.sum(axis=0), counts
+
+
+def _bin(
+    d: Mapping[str, Any], rows: np.ndarray, columns: np.ndarray, error: str
+) -> DataBin:
+    """Mean of some rows as (omega, spectrum, errors, mean Q)."""
+    spectrum, variance, counts = _average(d, rows, columns)
+    n = np.maximum(counts, 1)
+    errors = np.sqrt(variance) / n if error == "mean" else np.sqrt(variance / n)
+    return d["e"][columns].copy(), spectrum, errors, float(d["q"][rows].mean())
+
+
+def _check_error(error: str) -> None:
+    if error not in ("mean", "rms"):
+        raise DataError(f"error={error!r}: expected 'mean' or 'rms'")
 
 
 def _window(d: Mapping[str, Any], cfg: Config) -> np.ndarray:

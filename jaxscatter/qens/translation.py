@@ -7,6 +7,7 @@ References:
     [1] G. H. Vineyard, Phys. Rev. 110, 999 (1958).
     [2] C. T. Chudley and R. J. Elliott, Proc. Phys. Soc. 77, 353 (1961).
     [3] K. S. Singwi and A. Sjölander, Phys. Rev. 119, 863 (1960).
+    [4] P. L. Hall and D. K. Ross, Mol. Phys. 42, 673 (1981).
 """
 
 import jax.numpy as jnp
@@ -60,9 +61,41 @@ def ss_hwhm(q: Floats, d: Floats, tau_s: Floats) -> Float[Array, "..."]:
     Raises:
         ParameterError: `d` ≤ 0, `tau_s` ≤ 0 or `q` < 0.
     """
+    positive("tau_s", tau_s)
+    return jump_hwhm(q, d, tau_s)
+
+
+def jump_hwhm(q: Floats, d: Floats, tau: Floats) -> Float[Array, "..."]:
+    """Half width ħDQ²/(1 + DQ²τ) of jumps whose residence time τ may be 0.
+
+    That of `ss_hwhm` for τ > 0 and of `fickian_hwhm` at τ = 0.
+
+    Raises:
+        ParameterError: `d` ≤ 0, `tau` < 0 or `q` < 0.
+    """
     nonnegative("q", q)
     positive("d", d)
-    positive("tau_s", tau_s)
-    q, d, tau_s = common_float(q, d, tau_s)
+    nonnegative("tau", tau)
+    q, d, tau = common_float(q, d, tau)
     rate = d * jnp.square(q)
-    return HBAR * rate / (1 + rate * tau_s)
+    return HBAR * rate / (1 + rate * tau)
+
+
+def hall_ross_hwhm(q: Floats, tau: Floats, ell: Floats) -> Float[Array, "..."]:
+    """Half width (ħ/τ)(1 - exp(-Q²ℓ²/2)) of jumps of Gaussian length, ⟨r²⟩ = 3ℓ².
+
+    Tends to `fickian_hwhm(q, ell**2 / (2 * tau))` as Qℓ → 0 and to ħ/τ as Qℓ → ∞.
+
+    Args:
+        q: momentum transfer.
+        tau: residence time.
+        ell: root mean square of a jump along one axis.
+
+    Raises:
+        ParameterError: `tau` ≤ 0, `ell` = 0 or `q` < 0.
+    """
+    nonnegative("q", q)
+    positive("tau", tau)
+    nonzero("ell", ell)
+    q, tau, ell = common_float(q, tau, ell)
+    return -HBAR / tau * jnp.expm1(-jnp.square(q * ell) / 2)

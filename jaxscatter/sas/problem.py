@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, ModelError, ParameterError
-from ..problem import Dataset, Gaussian, Parameter, ParameterSet, Problem, prior
+from ..problem import Dataset, Likelihood, Parameter, ParameterSet, Problem, prior
 from . import arguments
 from .algebra import Component, Product, forms
 from .curve import LINEAR, CurveModel, amplitudes_of, sampled
@@ -32,7 +32,7 @@ def problem(
     bounds: Mapping[str, tuple[Any, Any]] | None = None,
     priors: Mapping[str, Any] | None = None,
     ties: Mapping[str, Any] | None = None,
-    likelihood: Gaussian | None = None,
+    likelihood: Likelihood | None = None,
     n_quad: int | None = None,
     chunk: int | None = None,
     **parameters: Any,
@@ -53,7 +53,7 @@ def problem(
             sizes without upper bound, normal for scattering length densities, uniform
             between finite bounds.
         ties: name of another parameter, or a function of parameters, by name.
-        likelihood: `Gaussian()` noise options and robust losses.
+        likelihood: `Gaussian()` noise options and robust losses, or `Poisson()`.
         n_quad: orientation nodes, instead of those chosen from q and the bounds of the
             sizes.
         chunk: points of distributions held at a time.

@@ -15,7 +15,7 @@ from ..numerics._checks import positive
 from ..problem import (
     Amplitude,
     Dataset,
-    Gaussian,
+    Likelihood,
     Parameter,
     ParameterSet,
     Problem,
@@ -48,7 +48,7 @@ def problem(
     bounds: Iterable[Mapping[str, Any]] = (),
     active: Sequence[str] | None = None,
     fixed: Mapping[str, float] | None = None,
-    likelihood: Gaussian | None = None,
+    likelihood: Likelihood | None = None,
     chunk: int | None = None,
     precision: str = "double",
     allow_float32: bool = False,
@@ -72,7 +72,7 @@ def problem(
         bounds: see `parameter_set`; entries named contrast and offset bound these.
         active: parameters to vary; default all but the fixed ones.
         fixed: values that are held.
-        likelihood: `Gaussian()` noise options and robust losses.
+        likelihood: `Gaussian()` noise options and robust losses, or `Poisson()`.
         chunk: points per angle held at a time; None means what suits the model.
         precision: "mixed" stores data and computes c2 in single precision, for fits.
         allow_float32: go on although JAX runs in single precision throughout.

@@ -18,7 +18,7 @@ from jaxtyping import ArrayLike
 from .._types import Floats
 from ..errors import DataError, ModelError, ParameterError
 from ..infer import FitResult
-from ..problem import Amplitude, Dataset, Gaussian, Parameter, Problem
+from ..problem import Amplitude, Dataset, Likelihood, Parameter, Problem
 from ..problem.model import model as made
 from .decays import double_exponential, power_of_q, stretched_exponential
 from .transport import chosen
@@ -137,7 +137,7 @@ def decay_problem(
     bounds: Mapping[str, tuple[float, float]] | None = None,
     values: Mapping[str, float] | None = None,
     fixed: Mapping[str, float] | None = None,
-    likelihood: Gaussian | None = None,
+    likelihood: Likelihood | None = None,
 ) -> Problem:
     """Problem of one decay in every group of age cuts.
 
@@ -154,7 +154,7 @@ def decay_problem(
         values: start values for all groups; the others come from a scan of the cost,
             for each group its own.
         fixed: values that are held, for all groups.
-        likelihood: `Gaussian()` noise options.
+        likelihood: `Gaussian()` noise options, or `Poisson()` for counts.
 
     Raises:
         ModelError: no such decay.

@@ -87,6 +87,29 @@ def test_inspect_tells_the_curves_of_small_angle_files(cli, tmp_path):
     assert "8 points, Q 0.01 to 0.08 1/Å" in out and "no errors" in out
 
 
+def test_inspect_says_format_rows_and_ranges_of_spectra(cli, tmp_path):
+    code, out, err = cli("inspect", examples.qens_water().sample)
+    assert (code, err) == (0, "")
+    for said in (
+        "LAMP HDF, read by jaxscatter.qens.load", "entry    H2O undercooled",
+        "T        293.3 K", "Ei       3.272 meV",
+        "energies 160 from -2.025 to 1.95 meV, steps of 0.025 meV",
+        "rows     17, of which 17 hold data", "0.500 to 2.100 1/Å, from: the file",
+        "masked   4.8%", "assumed  the steps of energy",
+    ):  # fmt: skip
+        assert said in out, said
+    omega = np.linspace(-0.5, 0.5, 11)
+    path = io.write_dave(
+        tmp_path / "a.txt", energy=omega, q=[1.0], data=[omega], error=[1 + 0 * omega]
+    )
+    assert "DAVE grp, read by" in cli("inspect", path)[1]
+    (tmp_path / "b.txt").write_text("".join(f"{x} 1 0.1\n" for x in omega))
+    out = cli("inspect", tmp_path / "b.txt")[1]
+    assert "text columns, read by jaxscatter.qens.load" in out
+    assert "not in the file (text columns have none): pass q=" in out
+    assert "assumed  the file states no energy unit: meV was assumed" in out
+
+
 def test_inspect_refuses_an_npz_of_another_kind(refused, tmp_path):
     np.savez(tmp_path / "x.npz", something=np.ones(3))
     assert "not recognised" in refused("inspect", tmp_path / "x.npz")

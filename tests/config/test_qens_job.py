@@ -93,6 +93,7 @@ sample: {draws: 50, target_accept: 0.9}
         ),
         ("data: {path: a, q_edges: [a]}", "data.q_edges[0]: expected float"),
         ("data: {path: a, n_q_bins: 1.5}", "data.n_q_bins: expected int"),
+        ("data: {path: a, align: edge}", "data.align: 'edge' is not known"),
         ("model: {}", "missing the required key data"),
     ],
 )
@@ -168,3 +169,21 @@ data:
     )
     np.testing.assert_array_equal(data.y, same.y)
     np.testing.assert_array_equal(data.coords["q"], same.coords["q"])
+
+
+def test_a_job_takes_other_formats_and_says_so():
+    job = config.parse(
+        """
+data: {path: "example:H2O_293K_5A.hdf", resolution: "example:V_273K_5A.hdf",
+       align: none}
+model: {name: translation_only}
+"""
+    )
+    data = job.load()
+    said = "\n".join(job.described(data))
+    assert "read as LAMP HDF), Ei 3.272 meV, elastic line at its place" in said
+    assert "V_273K_5A.hdf (measured, read as LAMP HDF)" in said
+    assert "17 Q bins from 0.500 to 2.100" in said
+    assert "assumed  the steps of energy" in said
+    inx = config.parse("data: {path: a, q: angle, energy_unit: ueV}")
+    assert (inx.data.q, inx.data.energy_unit) == ("angle", "ueV")

@@ -9,6 +9,7 @@ from jaxscatter.examples import (
     cbed_lithium_niobate,
     cbed_silicon,
     qens_benzene,
+    qens_water,
     sas_latex,
     sas_sds,
     xpcs_nsls2,
@@ -38,10 +39,24 @@ def test_benzene_q_bins_cover_the_rows():
     assert example.q_edges[0] == 0.05409
 
 
-def test_benzene_files_name_no_one_s_folder():
-    example = qens_benzene()
+def test_files_name_no_one_s_folder():
+    for example in (qens_benzene(), qens_water()):
+        for path in (example.sample, example.resolution):
+            content = path.read_bytes()
+            assert b"/Users" not in content and b"\\Users" not in content
+
+
+def test_water_files_are_packaged_with_their_licence():
+    example = qens_water()
+    folder = importlib.resources.files("jaxscatter.examples") / "data"
+    text = (folder / "README.md").read_text("utf-8")
     for path in (example.sample, example.resolution):
-        assert b"/Users" not in path.read_bytes()
+        assert path.stat().st_size < 2**16
+        assert path.name in text
+    assert "144508" in text and "144508" in example.citation
+    licence = (folder / "LICENSE_qensmodels.txt").read_text("utf-8")
+    assert "Redistribution" in licence and "QENS library contributors" in licence
+    assert (example.q_edges, example.empty) == (None, None)
 
 
 def test_the_two_time_example_is_the_published_matrix():

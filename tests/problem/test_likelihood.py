@@ -1,11 +1,15 @@
-"""Where the variance comes from, and which parameters that adds."""
+"""Where the variance comes from, which parameters that adds, and what counts cost."""
 
+import types
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
-from jaxscatter.errors import ModelError
-from jaxscatter.problem import Dataset, Gaussian
+from jaxscatter.errors import DataError, ModelError
+from jaxscatter.problem import Dataset, Gaussian, Poisson
 
 DATA = Dataset(
     np.array([1.0, 2.0, 9.0]),
@@ -93,3 +97,78 @@ def test_losses_that_cannot_be_are_refused():
         Gaussian(loss="huber", loss_scale=0.0)
     with pytest.raises(ModelError, match="nu is -1"):
         Gaussian(loss="student_t", nu=-1.0)
+
+
+COUNTS = jnp.array([0.0, 1.0, 2.0, 7.0, 120.0, 0.0])
+MEANS = jnp.array([0.3, 0.3, 2.0, 9.0, 100.0, 0.0])
+ONES = jnp.ones(6)
+
+
+def test_counts_have_the_likelihood_of_scipy():
+    given = Poisson().points(COUNTS, MEANS, ONES, ONES)
+    top = Poisson().constant(Dataset(np.asarray(COUNTS)))
+    expected = np.sum(stats.poisson.logpmf(COUNTS, MEANS))
+    np.testing.assert_allclose(top - 0.5 * np.sum(given.chi2), expected, rtol=1e-13)
+    at_top = Poisson().points(COUNTS, COUNTS, ONES, ONES)
+    np.testing.assert_allclose(at_top.chi2, 0.0, atol=1e-12)
+
+
+def test_counts_pull_against_the_slope_of_their_cost():
+    """Also below the floor, where a cost without counts is flat."""
+    mu = jnp.array([0.3, 1e-30, 2.0, -0.1, 100.0, -2.0])
+
+    def half(mu):
+        return 0.5 * jnp.sum(Poisson().points(COUNTS, mu, ONES, ONES).chi2)
+
+    given = Poisson().points(COUNTS, mu, ONES, ONES)
+    np.testing.assert_allclose(jax.grad(half)(mu), -given.pull, rtol=1e-9)
+    np.testing.assert_allclose(given.weight[jnp.array([0, 2, 4])], [1 / 0.3, 0.5, 0.01])
+    assert given.weight[5] == 0 and given.pull[5] == 0
+    assert given.pull[3] > 1e9  # back up, and steeply
+
+
+def test_a_point_without_counts_pulls_down_to_zero_and_not_below():
+    for mu, pull in ((1.0, -1.0), (0.0, -1.0), (-1e-3, 0.0)):
+        found = Poisson().points(
+            jnp.array([0.0, 3.0]), jnp.array([mu, 3.0]), ONES[:2], ONES[:2]
+        )
+        assert found.pull[0] == pull and found.chi2[0] == 2 * max(mu, 0.0)
+
+
+def test_the_cost_of_counts_is_convex_through_the_floor():
+    y = jnp.array([4.0])
+    mu = jnp.concatenate([jnp.linspace(-1e-12, 1e-11, 50), jnp.geomspace(1e-10, 9, 50)])
+    one = jax.jit(jax.vmap(lambda m: Poisson().points(y, m[None], y, y / y).pull[0]))
+    assert np.all(np.diff(one(mu)) <= 0)
+
+
+def test_counts_have_no_parameters_and_no_fixed_weights():
+    made = Poisson()
+    assert made.parameters(DATA) == () and made.kind == made.noise == "poisson"
+    assert made.counts and not made.fixed_weights and not made.robust
+    assert not Gaussian().counts
+    np.testing.assert_allclose(made.variances(MU, SIGMA, {}), MU)
+    np.testing.assert_allclose(made.floor(MU, ONES[:2]), 1.5e-12)
+    assert made.floor(0 * MU, ONES[:2]) > 0
+
+
+def test_what_is_no_count_is_refused_with_its_place():
+    masked = np.array([[True, True], [True, False]])
+    y = np.array([[1.0, 2.0], [-3.0, -4.0]])
+    with pytest.raises(DataError, match=r"-3\.0 in group 1, point 0.*1 points"):
+        Poisson().examined(Dataset(y, mask=masked))
+    read = types.SimpleNamespace(streamed=True)
+    with pytest.raises(ModelError, match="in memory"):
+        Poisson().examined(read)
+    assert Gaussian().examined(read) == ()
+
+
+def test_doubtful_counts_are_said_once():
+    assert Poisson().examined(Dataset([0.0, 1.0, 2.0])) == ()
+    (said,) = Poisson().examined(Dataset([0.0, 1.5, 2.5]))
+    assert "not all counts are whole numbers" in said
+    y = np.array([0.0, 1.0, 4.0])
+    with pytest.warns(match="sigma <= 0 and are masked"):
+        lost = Dataset(y, np.sqrt(y))
+    (said,) = Poisson().examined(lost)
+    assert "give the Dataset no sigma" in said

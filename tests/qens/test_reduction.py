@@ -28,6 +28,8 @@ from jaxscatter.qens.reduction import (
     assign_resolution,
     build_data_bins,
     build_resolution_bins,
+    build_row_bins,
+    distinct_q,
     fit_elastic_peak,
 )
 
@@ -466,3 +468,41 @@ def test_kernel_of_an_empty_bin_takes_the_nearest_rows(benzene):
 def test_inspect_prints_the_tree(capsys):
     inspect_nxspe(EXAMPLE.sample)
     assert "fixed_energy  (1,) float64 = 3.6" in capsys.readouterr().out
+
+
+def test_rows_as_bins_keep_values_errors_and_order(tmp_path):
+    d = read_nxspe(spectrum_file(tmp_path / "x_300_360_inc.nxspe", rows=4))
+    d["q"] = np.array([1.5, 0.5, 1.5 + 1e-9, 1.0])
+    inside = np.abs(d["e"]) <= 1.25
+    bins = build_row_bins(d, Config())
+    np.testing.assert_allclose([b[3] for b in bins], [0.5, 1.0, 1.5])
+    for (_, spectrum, errors, _), n in zip(bins, (1, 1, 2), strict=True):
+        np.testing.assert_allclose(spectrum, d["data"][0][inside], rtol=1e-14)
+        np.testing.assert_allclose(errors, 0.02 / np.sqrt(n), rtol=1e-14)
+    np.testing.assert_allclose(build_row_bins(d, Config(), "rms")[2][2], 0.02)
+    with pytest.raises(DataError, match="error='sem'"):
+        build_row_bins(d, Config(), "sem")
+    with pytest.raises(DataError, match=r"0 good rows with Q in \[2\.1"):
+        build_row_bins(d, Config(q_min=2.1))
+
+
+def test_one_row_may_make_a_bin(tmp_path):
+    d = read_nxspe(spectrum_file(tmp_path / "x_300_360_inc.nxspe", rows=5))
+    cfg = Config(n_q_bins=3)
+    sizes = [round((0.02 / b[2][0]) ** 2) for b in build_data_bins(d, cfg, min_rows=1)]
+    assert sum(sizes) == 5
+    assert len(build_data_bins(d, cfg)) < 3
+
+
+def test_distinct_q_are_numbered_in_their_order():
+    q = np.array([2.0, 0.5, 2.0 + 1e-8, 0.5, 1.0])
+    np.testing.assert_array_equal(distinct_q(q), [2, 0, 2, 0, 1])
+
+
+def test_an_empty_bin_may_take_one_row(benzene):
+    d = benzene[FROZEN]
+    inside = np.abs(d["e"]) <= 1.25
+    last = d["good"][np.argmax(d["q"][d["good"]])]
+    expected = np.where(d["mask"][last], d["data"][last], 0)[inside]
+    three = build_resolution_bins(d, CFG, [1.0, 3.0, 5.0], nearest=1)
+    np.testing.assert_allclose(three[-1][1], np.maximum(expected, 0))

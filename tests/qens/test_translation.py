@@ -8,7 +8,13 @@ import pytest
 from jax.test_util import check_grads
 
 from jaxscatter.constants import HBAR
-from jaxscatter.qens.translation import ce_hwhm, fickian_hwhm, ss_hwhm
+from jaxscatter.qens.translation import (
+    ce_hwhm,
+    fickian_hwhm,
+    hall_ross_hwhm,
+    jump_hwhm,
+    ss_hwhm,
+)
 
 Q = np.array([0.0, 1e-6, 1e-3, 0.05, 0.15, 0.2, 0.5, 1.0, 2.0, 5.0])
 
@@ -40,13 +46,38 @@ def test_widths_agree_with_qensmodels(reference):
             width, rtol = fickian_hwhm(q, p["D"]), 3e-7
         elif case["model"] == "ChudleyElliottDiffusion":
             width, rtol = ce_hwhm(q, p["D"], p["L"]), 1e-5
-        elif case["model"] == "JumpTranslationalDiffusion" and p["resTime"] > 0:
-            width, rtol = ss_hwhm(q, p["D"], p["resTime"]), 3e-7
+        elif case["model"] == "JumpTranslationalDiffusion":
+            width, rtol = jump_hwhm(q, p["D"], p["resTime"]), 3e-7
         else:
             continue
         seen.add(case["model"])
         np.testing.assert_allclose(np.asarray(width) / HBAR, case["hwhm"], rtol=rtol)
     assert len(seen) == 3
+
+
+def test_hall_ross_jumps_agree_with_jscatter(reference):
+    stored = reference("qens/jscatter_motions.json")
+    (case,) = (c for c in stored["cases"] if c["model"] == "jumpDiffHallRoss")
+    p, omega = case["params"], np.array(stored["w"])
+    for q, row in zip(stored["q"], case["sqw"], strict=True):
+        gamma = hall_ross_hwhm(q, p["t0"], p["r0"]) / HBAR
+        line = gamma / np.pi / (omega**2 + gamma**2)
+        np.testing.assert_allclose(line, row, rtol=1e-9)
+
+
+def test_one_jump_width_is_behind_both_names():
+    np.testing.assert_array_equal(jump_hwhm(Q, 0.3, 1.2), ss_hwhm(Q, 0.3, 1.2))
+    np.testing.assert_allclose(jump_hwhm(Q, 0.3, 0.0), fickian_hwhm(Q, 0.3), rtol=1e-15)
+
+
+def test_hall_ross_width_reaches_its_limits():
+    q = np.array([1e-5, 1e-4])
+    exact = fickian_hwhm(q, 0.8**2 / (2 * 1.3))
+    np.testing.assert_allclose(hall_ross_hwhm(q, 1.3, 0.8), exact, rtol=1e-8)
+    np.testing.assert_allclose(hall_ross_hwhm(50.0, 1.3, 0.8), HBAR / 1.3, rtol=1e-14)
+    np.testing.assert_array_equal(
+        hall_ross_hwhm(Q, 1.3, -0.8), hall_ross_hwhm(Q, 1.3, 0.8)
+    )
 
 
 def test_jump_width_keeps_its_digits_at_small_q():
@@ -74,6 +105,8 @@ def test_width_gradients(q):
     check_grads(jax.jit(fickian_hwhm), (q, 0.3), **options)
     check_grads(jax.jit(ce_hwhm), (q, 0.3, 2.0), **options)
     check_grads(jax.jit(ss_hwhm), (q, 0.3, 1.2), **options)
+    check_grads(jax.jit(jump_hwhm), (q, 0.3, 0.0), **options)
+    check_grads(jax.jit(hall_ross_hwhm), (q, 1.3, 0.8), **options)
 
 
 def test_the_sign_of_the_jump_length_does_not_matter():
@@ -91,7 +124,9 @@ def test_widths_keep_float32_under_strict_promotion():
     q = Q.astype(np.float32)
     with jax.numpy_dtype_promotion("strict"):
         singles = fickian_hwhm(q, 0.3), ce_hwhm(q, 0.3, 2.0), ss_hwhm(q, 0.3, 1.2)
+        singles += (hall_ross_hwhm(q, 1.3, 0.8),)
     doubles = fickian_hwhm(Q, 0.3), ce_hwhm(Q, 0.3, 2.0), ss_hwhm(Q, 0.3, 1.2)
+    doubles += (hall_ross_hwhm(Q, 1.3, 0.8),)
     for single, double in zip(singles, doubles, strict=True):
         assert single.dtype == jnp.float32
         np.testing.assert_allclose(single, double, rtol=1e-5)
@@ -108,6 +143,11 @@ def test_widths_keep_float32_under_strict_promotion():
         (ss_hwhm, (1.0, 0.0, 1.0), "d"),
         (ss_hwhm, (1.0, 0.1, 0.0), "tau_s"),
         (ss_hwhm, (1.0, 0.1, np.inf), "tau_s"),
+        (jump_hwhm, (1.0, 0.1, -0.1), "tau"),
+        (jump_hwhm, (1.0, 0.0, 0.1), "d"),
+        (hall_ross_hwhm, (1.0, 0.0, 1.0), "tau"),
+        (hall_ross_hwhm, (1.0, 1.0, 0.0), "ell"),
+        (hall_ross_hwhm, (-1.0, 1.0, 1.0), "q"),
     ],
 )
 def test_widths_refuse_values_outside_their_domain(width, args, name):
