@@ -12,6 +12,9 @@ import numpy as np
 from .. import qens
 from ..errors import ConfigError, JaxscatterError
 from ..problem import Dataset, Problem
+from ..qens.detailed_balance import CONVENTIONS
+from ..qens.parametric import FORMS
+from ..qens.problem import LIKELIHOODS
 from .checks import at_least, named_prior, need_known, unknown
 from .parts import AbstractJob, Change, Fit, Sample, changes, check_verbs
 
@@ -27,7 +30,11 @@ class Rows:
 
 @dataclasses.dataclass
 class Data:
-    """Files and bins, as `js.qens.load`."""
+    """Files and bins, as `js.qens.load`.
+
+    `resolution_form` puts a formula in place of the measured kernels: "gaussians" or
+    "voigt", see `js.qens.with_parametric_resolution`.
+    """
 
     path: str
     resolution: str | float | None = None
@@ -44,11 +51,15 @@ class Data:
     energy_sign: int = 1
     energy_unit: str | None = None
     align: str = "peak"
+    resolution_form: str = "kernel"
 
 
 @dataclasses.dataclass
 class Model:
-    """Model and amplitudes, as `js.qens.problem`; `settings` are the model's own."""
+    """Model and amplitudes, as `js.qens.problem`; `settings` are the model's own.
+
+    `name` may be an expression of names; parameters in `per_q` have one value per Q.
+    """
 
     name: str = "anisotropic_rotor"
     amplitude: str | None = None
@@ -56,6 +67,10 @@ class Model:
     inference: str = "marginal"
     center: str = "fixed"
     ordering: str | None = None
+    likelihood: str = "gaussian"
+    temperature: float | None = None
+    detailed_balance: str = "bose"
+    per_q: list[str] = dataclasses.field(default_factory=list)
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -101,21 +116,28 @@ class Job(AbstractJob):
             given["resolution"] = self.resolve(self.data.resolution)
         if self.data.empty is not None:
             given["empty"] = self.resolve(self.data.empty)
-        return qens.load(self.resolve(given.pop("path")), **given)
+        form = given.pop("resolution_form")
+        data = qens.load(self.resolve(given.pop("path")), **given)
+        if form == "kernel":
+            return data
+        return qens.with_parametric_resolution(data, form)
 
     def problem(self, data: Dataset) -> Problem:
         """The problem of this job for its loaded data."""
         options = {
             field.name: getattr(self.model, field.name)
             for field in dataclasses.fields(Model)
-            if field.name not in ("name", "settings")
+            if field.name not in ("name", "settings", "per_q")
         }
+        table: dict[str, Any] = {name: {"local": True} for name in self.model.per_q}
+        for name, fields in changes(self.parameters).items():
+            table[name] = table.get(name, {}) | fields
         try:
             return qens.problem(
                 data,
                 self.model.name,
                 **options,
-                parameters=changes(self.parameters),
+                parameters=table,
                 **self.model.settings,
             )
         except (JaxscatterError, KeyError, TypeError) as error:
@@ -168,8 +190,16 @@ def checked(job: Job) -> Job:
                 f"data.q_edges.step: {job.data.q_edges.step}; expected > 0 1/Å"
             )
     need_known("data.align", job.data.align, ("peak", "none"))
-    need_known("model.name", job.model.name, qens.available_models())
-    forward = qens.get_model(job.model.name)
+    need_known("data.resolution_form", job.data.resolution_form, ("kernel", *FORMS))
+    need_known("model.likelihood", job.model.likelihood, LIKELIHOODS)
+    need_known("model.detailed_balance", job.model.detailed_balance, CONVENTIONS)
+    try:
+        forward = qens.get_model(job.model.name)
+    except (KeyError, JaxscatterError) as error:
+        raise ConfigError(f"model.name: {error.args[0]}") from error
+    for name in job.model.per_q:
+        if name not in forward.param_names:
+            unknown(f"model.per_q: {name}", name, forward.param_names)
     for key in job.model.settings:
         if key not in (forward.extras or {}):
             unknown(f"model.settings.{key}", key, forward.extras or {})

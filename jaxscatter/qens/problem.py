@@ -12,7 +12,16 @@ import numpy as np
 
 from ..errors import DataError, ModelError, ParameterError
 from ..numerics._checks import positive
-from ..problem import Amplitude, Dataset, Likelihood, Parameter, ParameterSet, Problem
+from ..problem import (
+    Amplitude,
+    Dataset,
+    Gaussian,
+    Likelihood,
+    Parameter,
+    ParameterSet,
+    Poisson,
+    Problem,
+)
 from .catalogue import available_models, get_model
 from .dataset import DIMS, from_bins
 from .detailed_balance import CONVENTIONS
@@ -23,6 +32,13 @@ from .instrument import prepared
 AMPLITUDES = ("global", "per_q", "q_smooth")
 BACKGROUNDS = ("flat", "linear", "none")
 INFERENCES = ("marginal", "profile", "explicit")
+LIKELIHOODS: dict[str, Likelihood] = {
+    "gaussian": Gaussian(),
+    "poisson": Poisson(),
+    "student_t": Gaussian(loss="student_t"),
+    "scale": Gaussian("scale"),
+    "jitter": Gaussian("jitter"),
+}
 
 
 def problem(
@@ -35,7 +51,7 @@ def problem(
     center: str = "fixed",
     ordering: str | None = None,
     parameters: Mapping[str, Any] | None = None,
-    likelihood: Likelihood | None = None,
+    likelihood: Likelihood | str | None = None,
     chunk: int | None = None,
     temperature: float | int | None = None,
     detailed_balance: str = "bose",
@@ -57,7 +73,9 @@ def problem(
             Starts and posterior draws keep to that side; a fit may leave it.
         parameters: values or fields by name, such as {"u2": {"fixed": True}} or
             {"hwhm": {"local": True}}, one value per Q.
-        likelihood: `js.Gaussian(...)` noise options or `js.Poisson()`.
+        likelihood: `js.Gaussian(...)` noise options, `js.Poisson()` for counts, or a
+            word: "gaussian", "poisson", "student_t" (far points pull less), "scale"
+            (one free factor on all errors) or "jitter" (a free error to add).
         chunk: energies held at a time; None means all.
         temperature: in K, for detailed balance; None leaves S symmetric in ω.
         detailed_balance: "bose", x/(1 - exp(-x)), or "exp_half", exp(x/2), with
@@ -124,12 +142,27 @@ def problem(
         built,
         data,
         parameters,
-        likelihood,
+        named_likelihood(likelihood),
         chunk=chunk,
         warnings=tuple(data.metadata.get("warnings", ())),
         linear_mode="profile" if inference == "profile" else None,
     )
     return out.with_(explicit=_half_normal(out)) if inference == "explicit" else out
+
+
+def named_likelihood(likelihood: Likelihood | str | None) -> Likelihood | None:
+    """A likelihood, or that of a word.
+
+    Raises:
+        ModelError: a word that is not one of `LIKELIHOODS`.
+    """
+    if not isinstance(likelihood, str):
+        return likelihood
+    if likelihood not in LIKELIHOODS:
+        raise ModelError(
+            f"likelihood is {likelihood!r}; expected one of {list(LIKELIHOODS)}"
+        )
+    return LIKELIHOODS[likelihood]
 
 
 def _at_temperature(
@@ -165,6 +198,11 @@ def _settings(forward: ForwardModel, extras: Mapping[str, Any]) -> dict[str, Any
         if lmax != int(lmax) or lmax < 0:
             raise ParameterError(f"lmax is {lmax}; expected an integer >= 0")
         settings["lmax"] = int(lmax)
+    if forward.components is not None:
+        # a setting that the physics refuses is refused here, by the kernel's own words
+        theta = {p.name: jnp.asarray(p.value) for p in forward.parameters()}
+        one = functools.partial(forward.components, theta=theta, **settings)
+        jax.eval_shape(one, jnp.asarray(1.0))
     return settings
 
 
