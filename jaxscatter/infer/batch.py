@@ -21,7 +21,7 @@ from .finish import refuse_scaling
 from .lanes import Many, problem_of, put, stacked
 from .progress import Callback, Reporter
 from .provenance import provenance
-from .statistics import NULL, curvature, pearson, tail
+from .statistics import NULL, curvature, deviance_moments, tail
 from .tables import floored
 
 
@@ -333,10 +333,11 @@ def _counted(result: BatchResult) -> list[str]:
             f"negative, at {low.sum()} points in all, and that floor was taken for it: "
             + listed(np.flatnonzero(low))
         )
-    scatter = pearson(np.asarray(data.y), mu, np.asarray(data.mask) > 0)
-    dof = np.maximum(result.dof, 1)
+    mean, variance = deviance_moments(mu, np.asarray(data.mask) > 0)
+    taken = result.n_valid - result.dof
     with np.errstate(invalid="ignore"):  # fits without an end point
-        poor = result.success & (result.dof > 0) & (tail(*scatter, dof) < 1e-4)
+        chance = tail(result.chi2, mean - taken, variance - 2 * taken)
+        poor = result.success & (result.dof > 0) & (chance < 1e-4)
     if poor.any():
         said.append(
             "the model does not describe the counts within their errors in "

@@ -15,7 +15,7 @@ from . import trust_region as tr
 from .provenance import provenance
 from .providers import Objective
 from .result import FitResult, Table
-from .statistics import Curvature, curvature, goodness, null_sentence, pearson
+from .statistics import Curvature, curvature, deviance_moments, goodness, null_sentence
 from .tables import (
     amplitude_table,
     data_record,
@@ -84,14 +84,14 @@ def finish(
     solutions = [part["solution"] for part in end["parts"]]
     own = [float(np.sum(part["groups"])) for part in end["parts"]]
     chi2 = sum(own)
-    scatter, deviance, low = _counted(problem, end["parts"], own)
+    expected, deviance, low = _counted(problem, end["parts"], own)
     stats = goodness(
         chi2,
         n,
         len(labels),
         int(sum(np.sum(s.free_shared) + np.sum(s.free_local) for s in solutions)),
         scaled=bool(scale_covariance) or not noises <= {"known", "model", "poisson"},
-        scatter=scatter,
+        expected=expected,
     )
     stats |= deviance
     stats["cost"] = float(end["cost"])
@@ -164,24 +164,21 @@ def refuse_scaling(asked: bool | None, noises: set[str]) -> None:
 def _counted(
     problem: AbstractProblem, ends: list[dict], chi2: list[float]
 ) -> tuple[tuple[float, float] | None, dict[str, float], tuple[str, ...]]:
-    """Of counts: `scatter` of `goodness`, their deviance, sentences on floored means.
-
-    Other parts keep their own χ² in the first.
-    """
-    scatter, deviance, said = [], None, []
+    """Of counts: `expected` of `goodness`, statistics, sentences on floored means."""
+    moments, deviance, said = [], None, []
     parts = zip(problem.parts, problem.part_names, ends, chi2, strict=True)
     for part, name, end, own in parts:
+        data = part.given
         if not isinstance(part.likelihood, Poisson):
-            scatter.append((own, 0.0))
+            moments.append((data.n_valid, 2.0 * data.n_valid))
             continue
         deviance = own + (deviance or 0.0)
         if end["fit"] is None:
-            scatter.append((np.nan, 0.0))
+            moments.append((np.nan, np.nan))
             continue
-        data = part.given
-        y, valid = np.asarray(data.y), np.asarray(data.mask) > 0
+        valid = np.asarray(data.mask) > 0
         mu, low = floored(part.likelihood, data, end["fit"])
-        scatter.append(pearson(y, mu, valid))
+        moments.append(deviance_moments(mu, valid))
         if low.any():
             said.append(
                 (f"{name}: " if name else "")
@@ -190,9 +187,8 @@ def _counted(
             )
     if deviance is None:
         return None, {}, ()
-    total = tuple(float(sum(v)) for v in zip(*scatter, strict=True))
-    known = {"deviance": deviance, "pearson": total[0]}
-    return (total[0], total[1]), known, tuple(said)
+    mean, variance = (float(sum(v)) for v in zip(*moments, strict=True))
+    return (mean, variance), {"deviance": deviance, "expected": mean}, tuple(said)
 
 
 def _groups(problem: AbstractProblem, chi2: np.ndarray) -> Table:
@@ -312,11 +308,12 @@ def _care(
         )
         flags.append("no_degrees_of_freedom")
     if stats["p_value"] < 1e-4:
-        word, value = "reduced chi2", stats["red_chi2"]
-        if "pearson" in stats:
-            word, value = "Pearson's reduced chi2", stats["pearson"] / stats["dof"]
+        found = f"reduced chi2 is {stats['red_chi2']:.3g}"
+        if "deviance" in stats:
+            mean = stats["expected"] - stats["n_parameters"] - stats["n_linear"]
+            found = f"the deviance is {stats['chi2']:.5g} where {mean:.5g} is expected"
         said.append(
-            f"{word} is {value:.3g}: the model does not describe the "
+            f"{found}: the model does not describe the "
             "data within their errors, so standard errors are too small"
         )
         flags.append("poor_fit")

@@ -1,11 +1,12 @@
 """Goodness of fit, covariance and identifiability at the end of a fit (host, NumPy)."""
 
 import dataclasses
+import functools
 import math
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 NULL = 1e-10
 """Relative eigenvalue of the unit-diagonal Hessian below which a direction is null."""
@@ -17,7 +18,7 @@ def goodness(
     p: int,
     k: int,
     scaled: bool = False,
-    scatter: tuple[float, float] | None = None,
+    expected: tuple[float, float] | None = None,
 ) -> dict[str, float]:
     """χ², degrees of freedom, information criteria and p-value.
 
@@ -30,13 +31,13 @@ def goodness(
         p: free parameters.
         k: amplitudes not on a bound.
         scaled: errors are not known, so χ² says nothing about the model.
-        scatter: where there are counts, the number that takes the place of χ² in the
-            p-value, and by how much its variance exceeds that of χ², see
-            `pearson`.
+        expected: where there are counts, mean and variance of χ² for a true model
+            without free parameters.
     """
     dof = n - p - k
     m = p + k
     room = n - m - 1
+    mean, variance = expected or (float(n), 2.0 * n)
     return {
         "chi2": chi2,
         "dof": float(dof),
@@ -48,32 +49,52 @@ def goodness(
         "aicc": chi2 + 2 * m + (2 * m * (m + 1) / room if room > 0 else math.inf),
         "bic": chi2 + m * math.log(n),
         "p_value": (
-            float(tail(*(scatter or (chi2, 0.0)), dof))
+            float(tail(chi2, mean - m, variance - 2 * m))
             if dof > 0 and not scaled
             else math.nan
         ),
     }
 
 
-def tail(value: Any, excess: Any, dof: Any) -> Any:
-    """Chance that a gamma variable of mean `dof` exceeds `value`.
+def tail(value: Any, mean: Any, variance: Any) -> Any:
+    """Chance that a gamma variable exceeds `value`; nan without a positive mean.
 
-    Its variance is that of χ² and `excess`, so that without any it is χ².
+    χ² is one, with twice its mean for variance.
     """
-    width = 2.0 * dof + excess
-    return stats.gamma.sf(value, dof**2 / width, scale=width / dof)
+    known = (mean > 0) & (variance > 0)
+    mean, variance = np.where(known, mean, 1.0), np.where(known, variance, 1.0)
+    chance = stats.gamma.sf(value, mean**2 / variance, scale=variance / mean)
+    return np.where(known, chance, math.nan)
 
 
-def pearson(y: np.ndarray, mu: np.ndarray, valid: np.ndarray) -> tuple[Any, Any]:
-    """Pearson's Σ (y - μ)²/μ of counts, and Σ 1/μ, over the last two axes.
+def deviance_moments(mu: np.ndarray, valid: np.ndarray) -> tuple[Any, Any]:
+    """Mean and variance of the deviance of counts, summed over the last two axes.
 
-    Of few counts the deviance has neither the mean nor the variance of χ²; this sum has
-    the one, and Σ 1/μ more than the other.
+    That of few counts is not distributed as χ²: of mean 0.1 it has a mean of 0.47.
     """
-    mu = np.where(valid, mu, 1.0)
-    each = np.where(valid, np.square(y - mu) / mu, 0.0)
-    more = np.where(valid, 1 / mu, 0.0)
-    return np.sum(each, axis=(-2, -1)), np.sum(more, axis=(-2, -1))
+    nodes, first, second = _deviance_table()
+    at, top = np.log(np.where(valid & (mu > 0), mu, 1.0)), math.log(nodes[-1])
+    out = []
+    for table, limit in ((first, 1.0), (second, 2.0)):
+        near = np.interp(at, np.log(nodes), table, left=0.0)
+        # 1/μ is the first term of the expansion
+        far = limit + (table[-1] - limit) * np.exp(np.minimum(top - at, 0.0))
+        value = np.where(at > top, far, near)
+        out.append(np.sum(np.where(valid, value, 0.0), axis=(-2, -1)))
+    return out[0], out[1]
+
+
+@functools.cache
+def _deviance_table() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means of a count from small to large, mean and variance of its deviance."""
+    nodes = np.geomspace(1e-8, 100.0, 800)
+    y = np.arange(300.0)[None]
+    mu = nodes[:, None]
+    each = 2 * (mu - y + special.xlogy(y, y / mu))
+    chance = np.exp(special.xlogy(y, mu) - mu - special.gammaln(y + 1))
+    first = np.sum(chance * each, axis=1)
+    second = np.sum(chance * np.square(each - first[:, None]), axis=1)
+    return nodes, first, second
 
 
 @dataclasses.dataclass(frozen=True)

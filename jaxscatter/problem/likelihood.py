@@ -297,8 +297,11 @@ class Poisson(eqx.Module):
         counted = counted + jnp.where(low, (1 - y / floor) * (mu - floor), 0.0)
         half = jnp.where(some, counted, jnp.maximum(mu, 0.0))
         pull = jnp.where(some, y / safe - 1, jnp.where(mu < 0, 0.0, -1.0))
-        # no counts at the floor inform about nothing; 1/μ would stop every step there
-        weight = jnp.where(low & ~some, 0.0, 1 / safe)
+        # 1/μ would stop every step at μ = 0, to that bound as well as off it
+        soft = 1e3 * floor
+        none = jnp.where(mu < soft, jnp.maximum(mu, 1e-6 * soft) / soft**2, 1 / safe)
+        none = jnp.where(mu < 0, 0.0, none)
+        weight = jnp.where(some, 1 / safe, none)
         return Points(2 * mask * half, mask * weight, mask * pull)
 
     def log_terms(

@@ -4,8 +4,15 @@ import math
 
 import numpy as np
 import pytest
+from scipy import special, stats
 
-from jaxscatter.infer.statistics import curvature, goodness, null_sentence
+from jaxscatter.infer.statistics import (
+    curvature,
+    deviance_moments,
+    goodness,
+    null_sentence,
+    tail,
+)
 
 
 def plain(h, **changes):
@@ -77,3 +84,24 @@ def test_a_null_direction_spread_over_many_parameters_names_them_all():
     c = plain(h)
     assert len(c.null) == 1 and len(c.null[0]) == p
     assert np.all(np.isinf(c.stderr))
+
+
+@pytest.mark.parametrize("mu", [1e-6, 0.1, 2.0, 40.0, 1e3])
+def test_moments_of_the_deviance_are_those_of_poisson_counts(mu):
+    """Sums over the distribution; a mean of 0.1 gives 0.47, not 1."""
+    y = np.arange(max(0, int(mu - 400)), int(mu + 400))
+    chance = stats.poisson.pmf(y, mu)
+    each = 2 * (mu - y + special.xlogy(y, y / mu))
+    first = np.sum(chance * each)
+    second = np.sum(chance * (each - first) ** 2)
+    mean, variance = deviance_moments(np.full((1, 3), mu), np.array([[1, 1, 0]]) > 0)
+    assert mean == pytest.approx(2 * first, rel=2e-3)
+    assert variance == pytest.approx(2 * second, rel=2e-3)
+
+
+def test_no_expected_counts_have_no_p_value():
+    s = goodness(0.0, 12, 1, 0, expected=(0.0, 0.0))
+    assert math.isnan(s["p_value"])
+    as_usual = goodness(14.0, 12, 1, 0, expected=(12.0, 24.0))["p_value"]
+    assert as_usual == pytest.approx(goodness(14.0, 12, 1, 0)["p_value"], rel=1e-12)
+    assert tail(3.0, 2.0, 4.0) == pytest.approx(stats.chi2.sf(3.0, 2))
