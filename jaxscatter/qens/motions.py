@@ -1,8 +1,9 @@
 """The motions models are made of, each a `ForwardModel` of its own.
 
     translations     fickian, jump, chudley_elliott, hall_ross: one line of width Γ_T(Q)
-    localised        isotropic, anisotropic, n_sites, log_normal_sites, gaussian_well,
-                     sphere: an elastic line and broad ones, intensities adding to 1
+    localised        isotropic, isotropic_radius, anisotropic, n_sites,
+                     log_normal_sites, gaussian_well, sphere: an elastic line and broad
+                     ones, intensities adding to 1
     lines            stretched, lorentzian, delta_lorentz, two_lorentzian, elastic
     others           debye_waller, a function of Q; dho, a phonon
 
@@ -41,6 +42,7 @@ TABLE: dict[str, tuple[float, float, float, str, str]] = {
     "jump_rms": (0.05, 5.0, 0.8, "Å", "ℓ₀ of Gaussian jumps, ⟨r²⟩ = 3ℓ₀²"),
     "u2": (0.0, 0.5, 0.05, "Å²", "mean-square displacement in exp(-Q² u2/3)"),
     "D_r": (1e-3, 5.0, 0.2, "1/ps", "isotropic rotational diffusion"),
+    "radius_rotor": (0.1, 10.0, 1.0, "Å", "radius of rotation"),
     "D_t": (1e-3, 2.0, 0.1, "1/ps", "rotation of the symmetry axis (tumbling)"),
     "D_s": (1e-3, 5.0, 0.4, "1/ps", "rotation about the symmetry axis (spinning)"),
     "radius_sites": (0.1, 10.0, 1.03, "Å", "radius of the circle of sites"),
@@ -127,6 +129,12 @@ def _isotropic(
 
 def _isotropic_weights(q: Any, **settings: Any) -> Float[Array, " n"]:
     return _isotropic(q, {"D_r": 1.0}, **settings)[0]
+
+
+def _isotropic_radius(
+    q: Any, theta: Theta, lmax: int = 5, renormalize: bool = False
+) -> Components:
+    return isotropic_rotor(q, theta["radius_rotor"], theta["D_r"], lmax, renormalize)
 
 
 def _anisotropic(
@@ -238,6 +246,13 @@ MOTIONS = (
         "isotropic rotation on a sphere of radius R",
         extras=_ROTOR,
         constants=_isotropic_weights,
+    ),
+    motion(
+        "isotropic_radius",
+        "D_r radius_rotor",
+        _isotropic_radius,
+        "isotropic rotation with its radius as a parameter",
+        extras={"lmax": 5, "renormalize": False},
     ),
     motion(
         "anisotropic",
