@@ -1,5 +1,10 @@
 """Every verb on counts: closed forms of a constant rate, scipy, coverage, files."""
 
+import json
+import os
+import pathlib
+import subprocess
+import sys
 import types
 
 import jax.numpy as jnp
@@ -355,3 +360,27 @@ def test_counts_and_data_with_errors_are_fitted_together(decay_fit):
 
 def test_the_name_is_public():
     assert js.Poisson is Poisson and Gaussian is js.Gaussian
+
+
+SHARDED = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from test_poisson import decay_problem
+import jaxscatter as js
+out = [js.fit(p, warn=False) for p in (decay_problem(), js.shard(decay_problem()))]
+print(json.dumps([[r["k"], r.error("k"), r.statistics["deviance"]] for r in out]))
+"""
+
+
+@pytest.mark.slow
+def test_counts_spread_over_devices_give_the_same():
+    flags = "--xla_force_host_platform_device_count=4"
+    done = subprocess.run(
+        [sys.executable, "-c", SHARDED, str(pathlib.Path(__file__).parent)],
+        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    one, four = json.loads(done.stdout)
+    np.testing.assert_allclose(one, four, rtol=1e-9)
