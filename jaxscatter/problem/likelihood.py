@@ -20,6 +20,10 @@ less; with C the `loss_scale` and s = z²/C²,
     "cauchy"       log(1 + s)
     "student_t"    (ν + 1) log(1 + s/ν)
 
+Their log L leaves out the integral of exp(-½ρ) over z, which no parameter enters. With
+C = 1 "student_t" is Student's t of ν degrees of freedom and scale σ; another C makes
+them C²(ν + 1) - 1.
+
 Counts, whose cost is half the deviance D:
 
     log L = Σ y log μ - μ - log Γ(y + 1)

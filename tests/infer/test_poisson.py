@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import types
+from typing import Any
 
 import jax.numpy as jnp
 import matplotlib.figure
@@ -334,7 +335,7 @@ def test_errors_of_counts_are_never_scaled():
 
 
 def test_results_keep_what_counts_need(decay_fit, tmp_path):
-    loaded = load_result(decay_fit.save(tmp_path / "fit.h5"))
+    loaded: Any = load_result(decay_fit.save(tmp_path / "fit.h5"))
     assert loaded.statistics == decay_fit.statistics
     assert loaded.summary() == decay_fit.summary()
     assert "deviance" in loaded.summary() and "from the counts" in loaded.summary()
