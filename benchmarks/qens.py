@@ -1,12 +1,13 @@
 """QENS benchmarks against NumPy/SciPy and emcee, all measured in one run.
 
-    python benchmarks/qens.py [--quick] [--record FILE]
+    python benchmarks/qens.py [--quick] [--batch] [--record FILE]
 
 Rows (see docs): log density with gradient against the NumPy/SciPy value; effective
 samples per second of the benzene posterior (lmax 2, per-Q amplitudes: D*, D_t, D_s)
 against emcee on the NumPy/SciPy likelihood and against emcee on our own jitted density,
-at 3 parameters and with the amplitudes explicit. Prints absolute times and ratios and
-writes a JSON record.
+at 3 parameters and with the amplitudes explicit; 10 000 spectra of an elastic line, a
+Lorentzian and a background fitted against scipy in a loop. Prints absolute times and
+ratios and writes a JSON record.
 """
 
 import argparse
@@ -19,9 +20,9 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import nnls
+from scipy.optimize import least_squares, nnls
 from scipy.signal import fftconvolve
-from scipy.special import spherical_jn
+from scipy.special import spherical_jn, voigt_profile, wofz
 
 import jaxscatter as js
 from jaxscatter.infer.diagnostics import ess_bulk
@@ -240,20 +241,118 @@ def explicit_row(data, quick):
     }
 
 
+OMEGA = np.linspace(-1.0, 1.0, 200)  # meV
+SIGMA = 0.03  # meV, of the resolution
+
+
+def spectra(count, seed=0):
+    """Spectra (count, 200) with their errors and the truth, resolution Gaussian."""
+    rng = np.random.default_rng(seed)
+    truth = {
+        "hwhm_1": rng.uniform(0.05, 0.4, count),
+        "elastic": rng.uniform(0.5, 2.0, count),
+        "line_1": rng.uniform(1.0, 3.0, count),
+        "background": rng.uniform(0.1, 0.3, count),
+    }
+    g, a, b, c = (v[:, None] for v in truth.values())
+    elastic = np.exp(-0.5 * (OMEGA / SIGMA) ** 2) / (SIGMA * np.sqrt(2 * np.pi))
+    clean = a * elastic + b * voigt_profile(OMEGA, SIGMA, g) + c
+    sigma = 0.05 * np.sqrt(clean)
+    return clean + sigma * rng.standard_normal(clean.shape), sigma, truth
+
+
+def scipy_fits(y, sigma, analytic):
+    """(parameters, seconds per spectrum) of least_squares in a loop, 4 parameters.
+
+    The elastic line is computed once; with `analytic` the Jacobian is given, the
+    width's column by the derivative of the Faddeeva function.
+    """
+    elastic = np.exp(-0.5 * (OMEGA / SIGMA) ** 2) / (SIGMA * np.sqrt(2 * np.pi))
+    scale = SIGMA * np.sqrt(2)
+    step, window = OMEGA[1] - OMEGA[0], OMEGA[-1] - OMEGA[0]
+    bounds = ([0.1 * step, 0.0, 0.0, 0.0], [window, np.inf, np.inf, np.inf])
+
+    def fit(y, sigma):
+        def residuals(x):
+            line = voigt_profile(OMEGA, SIGMA, x[0])
+            return (x[1] * elastic + x[2] * line + x[3] - y) / sigma
+
+        def jacobian(x):
+            z = (OMEGA + 1j * x[0]) / scale
+            w = wofz(z)
+            slope = 1j * (2j / np.sqrt(np.pi) - 2 * z * w) / scale
+            size = SIGMA * np.sqrt(2 * np.pi)
+            columns = [x[2] * slope.real / size, elastic, w.real / size]
+            return np.stack([*columns, np.ones_like(OMEGA)], 1) / sigma[:, None]
+
+        top = y.max() - y.min()
+        start = [np.sqrt(0.1 * step * window), 0.05 * top, 0.3 * top, max(y.min(), 0)]
+        jac = jacobian if analytic else "2-point"
+        return least_squares(residuals, start, jac=jac, bounds=bounds, method="trf").x
+
+    fit(y[0], sigma[0])
+    begin = time.perf_counter()
+    out = [fit(a, b) for a, b in zip(y, sigma, strict=True)]
+    return np.array(out), (time.perf_counter() - begin) / len(y)
+
+
+def batch_row(count, some, repeat):
+    """Independent spectra through `fit_batch`, and through scipy in a loop."""
+    y, sigma, truth = spectra(count)
+    rows = [(OMEGA, a, b, 1.0) for a, b in zip(y, sigma, strict=True)]
+    data = js.qens.from_bins(rows, SIGMA)
+    problem = js.qens.lines_problem(data, 1, background="flat")
+    times = []
+    for _ in range(repeat + 1):
+        begin = time.perf_counter()
+        found = js.fit_batch(problem, warn=False)
+        times.append(time.perf_counter() - begin)
+    ours = np.column_stack([found.values, found.amplitudes])
+    errors = np.column_stack([found.stderr, found.amplitude_stderr])
+    pulls = (ours - np.stack(list(truth.values()), 1)) / errors
+    row = {
+        "spectra": count,
+        "points": OMEGA.size,
+        "first_call_s": times[0],
+        "fit_batch_s": min(times[1:]),
+        "failed": int(np.sum(~found.success)),
+        "pulls_std": float(np.std(pulls[found.success])),
+    }
+    for name, analytic in (("finite_differences", False), ("analytic_jacobian", True)):
+        theirs, each = scipy_fits(y[:some], sigma[:some], analytic)
+        row[f"scipy_{name}_s"] = each * count
+        row[f"ratio_to_scipy_{name}"] = each * count / row["fit_batch_s"]
+        away = np.abs(theirs - ours[:some]) / errors[:some]
+        row[f"largest_difference_{name}_in_errors"] = float(np.max(away))
+    return row
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="fewer steps")
+    parser.add_argument("--batch", action="store_true", help="the batch row only")
     parser.add_argument("--record", default="qens.local.json", type=pathlib.Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    data = benzene()
-    rows = {
-        "log density + gradient, 12 Q x 139 ω, lmax 2": density_row(
-            data, 50 if options.quick else 400
-        ),
-        "benzene posterior, per-Q amplitudes": posterior_rows(data, options.quick),
-        "the same, amplitudes explicit": explicit_row(data, options.quick),
+    count = 2000 if options.quick else 10_000
+    batch = {
+        f"{count} spectra x 200 points, 4 parameters": batch_row(
+            count, 50 if options.quick else 200, 5
+        )
     }
+    data = None if options.batch else benzene()
+    rows = (
+        {}
+        if data is None
+        else {
+            "log density + gradient, 12 Q x 139 ω, lmax 2": density_row(
+                data, 50 if options.quick else 400
+            ),
+            "benzene posterior, per-Q amplitudes": posterior_rows(data, options.quick),
+            "the same, amplitudes explicit": explicit_row(data, options.quick),
+        }
+    )
+    rows |= batch
     for title, row in rows.items():
         print(title)
         for name, value in row.items():

@@ -114,39 +114,37 @@ def prepared(data: Dataset, tabulated: bool) -> tuple[Dataset, Instrument]:
     coords, dims = dict(data.coords), dict(data.dims)
     omega = np.asarray(coords["omega"])
     kind, band_limited = "gaussian", True
-    made: list[Any]
-    if "kernel" in coords and "energy" not in coords:
-        kind, made = "seed", []
+    given = next((k for k in ("kernel", "sigma", "profile") if k in coords), None)
+    if given is None:
+        raise DataError(
+            "the data have no resolution; give js.qens.load(..., resolution=...)"
+        )
+    # thousands of spectra may share a few resolutions: each is prepared once
+    distinct, index = _distinct(np.asarray(coords[given]))
+    made: list[Any] = []
+    if given == "kernel" and "energy" not in coords:
+        kind = "seed"
         coords["window"], coords["index"] = omega, np.arange(omega.size)
-    elif "kernel" in coords:
-        made = [convolution(omega, coords["energy"], k) for k in coords["kernel"]]
+    elif given == "kernel":
+        made = [convolution(omega, coords["energy"], k) for k in distinct]
         if isinstance(made[0], DenseConvolution):
             kind, band_limited = "dense", made[0].band_limited
             coords["weights"] = trapezoid_weights(coords["energy"])
         else:
             kind = "uniform"
             coords["step"] = np.array(float(made[0].step))
-            coords["spectrum"] = np.array([m.spectrum for m in made])
-    elif "sigma" in coords:
-        made = [
-            GaussianResolution(as_float(omega), as_float(s)) for s in coords["sigma"]
-        ]
-    elif "profile" in coords:
-        kind = "profile"
-        made = [
-            ProfileResolution(as_float(omega), as_float(p)) for p in coords["profile"]
-        ]
+            spectra = np.array([m.spectrum for m in made])
+            _put(coords, dims, "spectrum", spectra, index)
+    elif given == "sigma":
+        made = [GaussianResolution(as_float(omega), as_float(s)) for s in distinct]
     else:
-        raise DataError(
-            "the data have no resolution; give js.qens.load(..., resolution=...)"
-        )
+        kind = "profile"
+        made = [ProfileResolution(as_float(omega), as_float(p)) for p in distinct]
     coords["omega_max"] = np.array(float(np.max(np.abs(omega))))
     table = _table(made, omega) if tabulated and made else None
     if table is not None:
-        coords["table"], coords["table_scale"] = (
-            table.coefficients,
-            np.array(table.scale),
-        )
+        _put(coords, dims, "table", table.coefficients, index)
+        coords["table_scale"] = np.array(table.scale)
     dims |= {k: DIMS[k] for k in coords if k not in dims}
     new = Dataset(
         data.y,
@@ -158,6 +156,28 @@ def prepared(data: Dataset, tabulated: bool) -> tuple[Dataset, Instrument]:
         data.metadata,
     )
     return new, Instrument(kind, band_limited, table is not None, omega.size)
+
+
+def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different rows in the order they come, and which of them each group has."""
+    flat = rows.reshape(len(rows), -1)
+    _, first, index = np.unique(flat, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    return rows[first[order]], np.argsort(order)[index.ravel()]
+
+
+def _put(
+    coords: dict[str, Any],
+    dims: dict[str, Any],
+    name: str,
+    values: np.ndarray,
+    index: np.ndarray,
+) -> None:
+    """One array for all groups where they have the same, else one per group."""
+    if len(values) == 1:
+        coords[name], dims[name] = values[0], DIMS[name][1:]
+    else:
+        coords[name] = values[index]
 
 
 @eqx.filter_jit

@@ -58,3 +58,28 @@ def test_data_without_a_resolution_are_refused():
     )
     with pytest.raises(DataError, match="no resolution"):
         prepared(data, False)
+
+
+def test_resolutions_that_several_q_share_are_prepared_once():
+    """One for all leaves one table; two of them come to the groups that have them."""
+    rows = ROWS * 3
+    data, _ = prepared(qens.from_bins(rows, 0.06), True)
+    assert np.ndim(data.coords["table"]) == 2
+    assert dict(data.dims)["table"] == (None, "point")
+    mixed, instrument = prepared(qens.from_bins(rows, [0.06, 0.03, 0.06]), True)
+    table = mixed.coords["table"]
+    assert table.shape[0] == 3
+    np.testing.assert_array_equal(table[0], table[2])
+    for k, sigma in enumerate((0.06, 0.03, 0.06)):
+        coords = jax.tree.map(jnp.asarray, mixed.group(k))
+        got = instrument.lorentzians(coords, jnp.ones(1), jnp.array([0.15]))
+        np.testing.assert_allclose(got, voigt(OMEGA, sigma, 0.15), rtol=1e-9)
+    kernels = [KERNEL, KERNEL**2, KERNEL]
+    pairs = [(AXIS, k) for k in kernels]
+    uniform, instrument = prepared(qens.from_bins(rows, pairs), False)
+    for k, power in enumerate((1.0, 2.0, 1.0)):
+        coords = jax.tree.map(jnp.asarray, uniform.group(k))
+        got = instrument.lorentzians(coords, jnp.ones(1), jnp.array([0.15]))
+        exact = voigt(OMEGA, 0.06 / np.sqrt(power), 0.15)
+        inner = np.abs(OMEGA) < 0.5
+        np.testing.assert_allclose(got[inner], exact[inner], rtol=1e-6)
