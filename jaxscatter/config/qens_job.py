@@ -149,7 +149,9 @@ class Job(AbstractJob):
         kind = self.data.resolution
         if isinstance(kind, str):
             found = data.metadata["resolution_format"]
-            kind = f"{kind} (measured, read as {found})"
+            form = self.data.resolution_form
+            shape = "measured" if form == "kernel" else f"as {form} fitted to it"
+            kind = f"{kind} ({shape}, read as {found})"
         elif kind is None:
             kind = "the width of the sample's own elastic peak"
         else:

@@ -1,7 +1,8 @@
 """One Q bin of S(Q, ω) as columns: convolved line shape(s) and background.
 
 Normalisation of the shape column: unit area before the Debye-Waller factor and the cut
-at lmax, in 1/meV; the background columns are 1 and ω/max|ω|. Units: meV, 1/Å.
+at lmax, in 1/meV; the background columns are 1, ω/max|ω| and its square. Units: meV,
+1/Å.
 """
 
 from typing import Any
@@ -157,10 +158,13 @@ class QensModel(AbstractModel):
         out = [shape]
         if self.amplitude == "q_smooth":
             out.append(coords["q"] * shape)
-        if self.background in ("flat", "linear"):
+        if self.background != "none":
             out.append(jnp.ones_like(shape))
-        if self.background == "linear":
-            out.append(coords["omega"] / coords["omega_max"])
+        x = coords["omega"] / coords["omega_max"]
+        if self.background in ("linear", "quadratic"):
+            out.append(x)
+        if self.background == "quadratic":
+            out.append(jnp.square(x))
         return jnp.stack(out, axis=1)
 
 

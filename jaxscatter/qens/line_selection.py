@@ -27,7 +27,7 @@ import numpy as np
 from jaxtyping import Array
 from scipy.special import log_ndtr
 
-from ..errors import ModelError
+from ..errors import DataError, ModelError
 from ..infer import BatchResult, fit_batch
 from ..infer.progress import Callback
 from ..infer.report import columns
@@ -168,7 +168,13 @@ def select_lines(
 
     Raises:
         ModelError: a number of lines that is not 0 to 3, or none to choose from.
+        DataError: data without errors, which no criterion can do without.
     """
+    if not data.sigma_given:
+        raise DataError(
+            "the data have no errors: evidence, AICc and BIC weigh misfit against "
+            "them; give errors, or fit lines_problem for one number of lines"
+        )
     if not len(lines) or len(set(lines)) < len(lines):
         raise ModelError(f"lines is {list(lines)}; expected different numbers, 0 to 3")
     tables, fits = [], []

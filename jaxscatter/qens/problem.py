@@ -30,7 +30,7 @@ from .forward_model import ForwardModel, Numbers
 from .instrument import prepared
 
 AMPLITUDES = ("global", "per_q", "q_smooth")
-BACKGROUNDS = ("flat", "linear", "none")
+BACKGROUNDS = ("flat", "linear", "quadratic", "none")
 INFERENCES = ("marginal", "profile", "explicit")
 LIKELIHOODS: dict[str, Likelihood] = {
     "gaussian": Gaussian(),
@@ -65,7 +65,7 @@ def problem(
             "jump * isotropic * debye_waller", or a `ForwardModel`.
         amplitude: "global" (one for all Q; default where the model has u2, which only
             this makes visible), "per_q", or "q_smooth" (c0 + c1 Q).
-        background: "flat", "linear" or "none", per Q, not convolved.
+        background: "flat", "linear", "quadratic" or "none", per Q, not convolved.
         inference: of the amplitudes in a posterior: "marginal", "profile" (intervals
             too narrow) or "explicit" (sampled, half-normal).
         center: shift of the model in meV: "fixed" at 0, "global" or "per_q".
@@ -213,10 +213,12 @@ def _amplitudes(amplitude: str, background: str) -> tuple[Amplitude, ...]:
         # c0 + c1 Q may have either sign in its slope, so neither has a bound
         "q_smooth": [Amplitude("c0", shared=True), Amplitude("c1", shared=True)],
     }[amplitude]
-    if background in ("flat", "linear"):
+    if background != "none":
         out.append(Amplitude("background", lower=0.0))
-    if background == "linear":
+    if background in ("linear", "quadratic"):
         out.append(Amplitude("slope"))
+    if background == "quadratic":
+        out.append(Amplitude("curvature"))
     return tuple(out)
 
 

@@ -6,7 +6,7 @@ from scipy.integrate import dblquad, quad
 
 import jaxscatter as js
 from jaxscatter import qens
-from jaxscatter.errors import ModelError
+from jaxscatter.errors import DataError, ModelError
 from jaxscatter.qens.line_selection import _evidence, _half_gaussian
 
 OMEGA = np.linspace(-1.0, 1.0, 81)
@@ -145,3 +145,6 @@ def test_choices_that_do_not_exist_are_refused(small):
         qens.select_lines(data, (1, 1))
     with pytest.raises(ModelError, match="lines is 5"):
         qens.select_lines(data, (5,))
+    blind = js.Dataset(data.y, None, None, dict(data.coords), dict(data.dims))
+    with pytest.raises(DataError, match="the data have no errors"):
+        qens.select_lines(blind)

@@ -172,22 +172,23 @@ def test_inference_options_decide_how_sampling_treats_amplitudes(moving):
 
 
 @pytest.mark.slow
-def test_a_linear_background_is_recovered(moving):
-    slope = 0.15 * OMEGA / np.max(np.abs(OMEGA))
+@pytest.mark.parametrize("kind", ["linear", "quadratic"])
+def test_a_polynomial_background_is_recovered(moving, kind):
+    x = OMEGA / np.max(np.abs(OMEGA))
+    added = 0.15 * x + (0.4 * x**2 if kind == "quadratic" else 0.0)
     bins = [
-        (OMEGA, y + slope, s, q)
+        (OMEGA, y + added, s, q)
         for y, s, q in zip(moving.y, moving.sigma, Q, strict=True)
     ]
-    best = js.fit(
-        qens.problem(
-            qens.from_bins(bins, 0.05), "translation_only", background="linear"
-        )
-    )
+    data = qens.from_bins(bins, 0.05)
+    best = js.fit(qens.problem(data, "translation_only", background=kind))
     table = best.linear
-    rows = [i for i, n in enumerate(table["label"]) if str(n).startswith("slope")]
-    assert len(rows) == len(Q)
-    for i in rows:
-        assert abs(table["value"][i] - 0.15) < 4 * table["stderr"][i] < 0.05
+    truth = {"slope": 0.15} | ({"curvature": 0.4} if kind == "quadratic" else {})
+    for name, value in truth.items():
+        rows = [i for i, n in enumerate(table["label"]) if str(n).startswith(name)]
+        assert len(rows) == len(Q)
+        for i in rows:
+            assert abs(table["value"][i] - value) < 4 * table["stderr"][i] < 0.2
 
 
 def test_a_second_dataset_of_one_shape_does_not_compile_again():
