@@ -167,9 +167,10 @@ def _frames(result: Any) -> tuple[Any, Any]:
 
 
 def is_two_time(result: Any) -> bool:
-    """Whether a result is of two-time data, kept with it or not."""
-    if any(d.get("metadata", {}).get("technique") == "xpcs" for d in result.data):
-        return True
+    """Whether a result is of two-time data alone, kept with it or not."""
+    kinds = [d.get("metadata", {}).get("technique") for d in result.data]
+    if "xpcs" in kinds:
+        return all(k == "xpcs" for k in kinds)
     name = str(result.provenance.get("model", ""))
     return not any("y" in d for d in result.data) and MODEL.match(name) is not None
 

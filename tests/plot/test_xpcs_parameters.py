@@ -187,3 +187,16 @@ def test_scaling_that_a_result_does_not_name_is_left_out(made, flow):
     )
     with pytest.raises(DataError, match="plot_angles needs a result"):
         plot.plot_angles(made_data())
+
+
+def test_a_joint_result_with_other_data_has_no_view_of_two_times():
+    from types import SimpleNamespace
+
+    from jaxscatter.plot.xpcs_parameters import is_two_time
+
+    def result(*techniques):
+        data = [{"metadata": {"technique": t}} for t in techniques]
+        return SimpleNamespace(data=data, provenance={})
+
+    assert is_two_time(result("xpcs", "xpcs"))
+    assert not is_two_time(result("xpcs", "sas"))
