@@ -18,6 +18,7 @@ from ..problem import AbstractModel, Amplitude, ParameterSet, SamplingCoordinate
 from .broadening import spectrum
 from .forward_model import ForwardModel
 from .instrument import Instrument
+from .resolution import Profile
 
 ORDERINGS = ("oblate", "prolate", None)
 
@@ -175,7 +176,12 @@ def _called_back(forward: ForwardModel, extras: dict[str, Any], kind: str) -> An
     lo, hi = np.array(forward.prior_lo), np.array(forward.prior_hi)
 
     def host(omega: Any, q: Any, params: Any, *rest: Any) -> np.ndarray:
-        sigma = float(rest[0]) if kind == "gaussian" else tuple(map(np.asarray, rest))
+        if kind == "gaussian":
+            sigma: Any = float(rest[0])
+        elif kind == "profile":
+            sigma = Profile(np.asarray(rest[0]))
+        else:
+            sigma = tuple(map(np.asarray, rest))
         out = predict(np.asarray(omega), float(q), np.asarray(params), sigma, **extras)
         return np.asarray(out, dtype=np.asarray(omega).dtype)
 
@@ -208,6 +214,8 @@ def _called_back(forward: ForwardModel, extras: dict[str, Any], kind: str) -> An
     def one(omega: Array, q: Array, params: Array, coords: dict) -> Array:
         if kind == "gaussian":
             rest = (coords["sigma"],)
+        elif kind == "profile":
+            rest = (coords["profile"],)
         elif kind == "seed":
             rest = (coords["window"], coords["kernel"])
         else:

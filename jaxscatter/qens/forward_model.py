@@ -435,7 +435,7 @@ def _renamed(model: ForwardModel, names: tuple[tuple[str, str], ...]) -> Forward
 
     return dataclasses.replace(
         model,
-        name=model.name,
+        name=f"{model.name}[{', '.join(new.values())}]",
         param_names=tuple(new.get(n, n) for n in model.param_names),
         predict=called if model.components is None else None,
         extras={new.get(k, k): v for k, v in (model.extras or {}).items()},

@@ -276,6 +276,29 @@ def test_a_numpy_model_has_the_derivatives_of_its_jax_twin():
     )
 
 
+def test_a_numpy_model_gets_a_formula_for_the_resolution_as_a_profile():
+    """What `predict_sqw` takes, so that it can pass it on."""
+
+    def passed_on(omega, q, params, sigma_res):
+        assert isinstance(sigma_res, qens.Profile)
+        return qens.predict_sqw(
+            omega,
+            q,
+            d_translation=params[0],
+            u2=0.0,
+            rotation_model="none",
+            sigma_res=sigma_res,
+        )
+
+    model = qens.ForwardModel("on", ("D",), (1e-3,), (1.0,), passed_on, jax=False)
+    profile = qens.Profile(np.array([[1.0, 0.0, 0.06, 0.0]]))
+    row = [(OMEGA, np.ones_like(OMEGA), np.ones_like(OMEGA), 1.1)]
+    problem = qens.problem(qens.from_bins(row, profile), model, background="none")
+    out = curves(problem, jnp.array([0.2]), jnp.ones((1, 1)))
+    exact = voigt(OMEGA, 0.06, js.constants.HBAR * 0.2 * 1.1**2)
+    np.testing.assert_allclose(out[0], exact, rtol=1e-9)
+
+
 @pytest.mark.slow
 def test_a_numpy_model_is_refused_by_nuts_by_name_and_samples_in_ensembles():
     data = qens.simulate(

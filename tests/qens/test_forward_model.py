@@ -79,6 +79,7 @@ def test_renaming_keeps_two_diffusion_coefficients_apart():
     np.testing.assert_allclose(widths[0] / widths[1], 10.0)
     assert both.parameters()["D_slow"].unit == "Å²/ps"
     assert slow is piece("fickian").renamed(D_translation="D_slow")
+    assert both.name == "fickian + fickian[D_slow]"
 
 
 def test_settings_can_be_renamed_too():
