@@ -135,14 +135,14 @@ class Frame(eqx.Module):
         return jnp.broadcast_to(n[None, :], k.shape)
 
     def tangential(
-        self, kt_hkl: Num[ArrayLike, "3"], cell: Num[ArrayLike, "6"]
+        self, kt_hkl: Num[ArrayLike, "3"] | Sequence[float], cell: Num[ArrayLike, "6"]
     ) -> Float[Array, "2"]:
         """K_t (k_x, k_y) in 1/Å from its components on a*, b*, c*.
 
         Raises:
             ModelError: K_t does not lie in the zone's plane.
         """
-        lab = self.lab_vectors(as_float(kt_hkl), cell)
+        lab = self.lab_vectors(jnp.asarray(kt_hkl, dtype=jnp.result_type(float)), cell)
         if not isinstance(lab, Tracer):
             height, length = abs(float(lab[2])), float(jnp.linalg.norm(lab))
             if height > 1e-3 * max(length, 1e-12):
