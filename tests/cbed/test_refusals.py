@@ -174,7 +174,7 @@ def test_the_dat_file_these_rows_spoil_is_good(tmp_path):
     assert setup.start["U(1,-1,1)"] == 0.05
 
 
-def test_float32_data_are_taken_to_double():
+def test_data_of_single_precision_are_taken_to_double():
     measured = data(np.ones((2, 3), np.float32))
     assert problem(data=measured).data.y.dtype == jnp.float64
     found = intensities(kt=np.zeros((1, 2), np.float32))
