@@ -15,7 +15,7 @@ from jaxtyping import Array, Float
 
 from .._types import Scalar
 from ..problem import AbstractModel, Amplitude, ParameterSet, SamplingCoordinates
-from .broadening import spectrum
+from .background import background_columns
 from .forward_model import ForwardModel
 from .instrument import Instrument
 from .resolution import Profile
@@ -134,20 +134,13 @@ class QensModel(AbstractModel):
         assert self.forward.components is not None
         weights, widths = self.forward.components(q, theta, **extras)
         extras.pop("constants", None)
-        continuum = self.forward.continuum_at(q, theta, extras)
-        lines = self.instrument.lorentzians(coords, weights, widths, center)
-        if continuum is None and self.detailed_balance is None:
-            return lines
-        return spectrum(
-            self.instrument.at(coords, center),
+        return self.instrument.spectrum(
+            coords,
             weights,
             widths,
-            continuum=continuum,
-            temperature=None
-            if self.detailed_balance is None
-            else coords["temperature"],
-            detailed_balance=self.detailed_balance or "bose",
-            lines=lines,
+            center,
+            continuum=self.forward.continuum_at(q, theta, extras),
+            detailed_balance=self.detailed_balance,
         )
 
     def columns(
@@ -159,13 +152,7 @@ class QensModel(AbstractModel):
         out = [shape]
         if self.amplitude == "q_smooth":
             out.append(coords["q"] * shape)
-        if self.background != "none":
-            out.append(jnp.ones_like(shape))
-        x = coords["omega"] / coords["omega_max"]
-        if self.background in ("linear", "quadratic"):
-            out.append(x)
-        if self.background == "quadratic":
-            out.append(jnp.square(x))
+        out += background_columns(self.background, coords)
         return jnp.stack(out, axis=1)
 
 

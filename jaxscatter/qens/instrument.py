@@ -1,8 +1,9 @@
-"""The resolution of all Q of a data set, prepared once for a fit.
+"""The instrument of all Q of a data set, prepared once for a fit.
 
 `prepared` puts what is constant in a fit among the data's coordinates (kernel spectra,
 tables of convolved Lorentzians) and returns the `Instrument` that knows how to use
-them. Units: meV.
+them; `at_temperature` adds the temperature of detailed balance, `center_parameters` the
+shift along energy. Units: meV, K.
 """
 
 from typing import Any
@@ -14,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._types import Floats, Scalar, as_float
-from ..errors import DataError
+from ..errors import DataError, ModelError
 from ..numerics import (
     DenseConvolution,
     LorentzianTable,
@@ -26,14 +27,19 @@ from ..numerics import (
     tabulate,
     trapezoid_weights,
 )
-from ..problem import Dataset
+from ..numerics._checks import positive
+from ..problem import Dataset, Parameter
+from .broadening import Continuum, spectrum
 from .dataset import DIMS
+from .detailed_balance import CONVENTIONS
 from .resolution import (
     GaussianResolution,
     ProfileResolution,
     Resolution,
     SeedResolution,
 )
+
+CENTERS = ("fixed", "global", "per_q")
 
 
 class Instrument(eqx.Module):
@@ -68,6 +74,33 @@ class Instrument(eqx.Module):
             table, scale = coords["table"], coords["table_scale"]
             return lorentzian_moments(weights, widths, scale, table.shape[0]) @ table
         return self.at(coords, center).lorentzians(weights, widths)
+
+    def spectrum(
+        self,
+        coords: dict[str, Any],
+        weights: Floats,
+        widths: Floats,
+        center: Scalar = 0.0,
+        *,
+        continuum: Continuum | None = None,
+        detailed_balance: str | None = None,
+    ) -> Float[Array, " n"]:
+        """Convolved F(ω) [Σ wᵢ L(ω - c; Γᵢ) + C(ω - c)] of one group.
+
+        F is 1 without `detailed_balance`, else that of the coordinate `temperature`.
+        """
+        lines = self.lorentzians(coords, weights, widths, center)
+        if continuum is None and detailed_balance is None:
+            return lines
+        return spectrum(
+            self.at(coords, center),
+            weights,
+            widths,
+            continuum=continuum,
+            temperature=None if detailed_balance is None else coords["temperature"],
+            detailed_balance=detailed_balance or "bose",
+            lines=lines,
+        )
 
     def at(self, coords: dict[str, Any], center: Scalar = 0.0) -> Resolution:
         """Resolution of one group on the energies of one chunk, counted from center."""
@@ -156,6 +189,49 @@ def prepared(data: Dataset, tabulated: bool) -> tuple[Dataset, Instrument]:
         data.metadata,
     )
     return new, Instrument(kind, band_limited, table is not None, omega.size)
+
+
+def at_temperature(
+    data: Dataset, temperature: float | int | None, detailed_balance: str
+) -> tuple[Dataset, str | None]:
+    """Data that know their temperature, and the convention; None leaves F = 1.
+
+    Raises:
+        ModelError: a convention that does not exist. ParameterError: no temperature.
+    """
+    if detailed_balance not in CONVENTIONS:
+        raise ModelError(
+            f"detailed_balance is {detailed_balance!r}; expected one of "
+            f"{list(CONVENTIONS)}"
+        )
+    if temperature is None:
+        return data, None
+    positive("temperature", temperature)
+    known = data.with_coords({"temperature": np.array(float(temperature))}, DIMS)
+    return known, detailed_balance
+
+
+def center_parameters(data: Dataset, center: str) -> list[Parameter]:
+    """The shift of a model along energy: none, one, or one per Q.
+
+    Raises:
+        ModelError: a word that is not one of `CENTERS`.
+    """
+    if center not in CENTERS:
+        raise ModelError(f"center is {center!r}; expected one of {list(CENTERS)}")
+    if center == "fixed":
+        return []
+    window = 0.1 * float(np.max(np.abs(data.coords["omega"])))
+    return [
+        Parameter(
+            "center",
+            0.0,
+            "meV",
+            (-window, window),
+            local=center == "per_q",
+            doc="shift of the model along energy",
+        )
+    ]
 
 
 def _distinct(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,10 @@
 """An elastic line and N Lorentzians per Q, each with an intensity of its own.
 
-    S(Q, ω) = [a_el δ(ω) + Σᵢ aᵢ L(ω; Γᵢ)] ⊗ R + b₀ + b₁ ω/max|ω|
+    S(Q, ω) = F(ω) [a_el δ(ω) + Σᵢ aᵢ L(ω; Γᵢ)] ⊗ R + background
 
 The intensities are amplitudes (solved, not searched), the half widths Γᵢ the only
-parameters: what other programs call a convolution fit. A line's amplitude is its area.
+parameters, with a shift along energy where asked for: what other programs call a
+convolution fit. A line's amplitude is its area. F is 1 or that of detailed balance.
 
 Units: widths (HWHM) and energies in meV, q in 1/Å.
 """
@@ -26,10 +27,10 @@ from ..problem import (
     ParameterSet,
     Problem,
 )
-from .instrument import Instrument, prepared
+from .background import background_amplitudes, background_columns
+from .instrument import Instrument, at_temperature, center_parameters, prepared
 
 MOST_LINES = 3
-BACKGROUNDS = ("none", "flat", "linear")
 
 
 class LinesModel(AbstractModel):
@@ -41,6 +42,7 @@ class LinesModel(AbstractModel):
     lines: int = eqx.field(static=True)
     elastic: bool = eqx.field(static=True)
     background: str = eqx.field(static=True)
+    detailed_balance: str | None = eqx.field(static=True, default=None)
 
     @property
     def name(self) -> str:
@@ -51,12 +53,12 @@ class LinesModel(AbstractModel):
     @property
     def independent_points(self) -> bool:
         """False where neighbouring energies share one Toeplitz product."""
-        return self.instrument.independent_points()
+        return self.instrument.independent_points(self.detailed_balance is None)
 
     def columns(
         self, prepared: Any, theta: dict[str, Any], coords: dict[str, Any]
     ) -> Float[Array, "n k"]:
-        """Convolved lines of unit area in 1/meV, 1 and ω/max|ω|."""
+        """Convolved lines of unit area (before F) in 1/meV, and the background."""
         del prepared
         center = theta.get("center", jnp.zeros(()))
         widths = [theta[f"hwhm_{i + 1}"] for i in range(self.lines)]
@@ -68,14 +70,12 @@ class LinesModel(AbstractModel):
             unit = jnp.eye(len(widths))
 
             def one(weights: Array) -> Array:
-                return self.instrument.lorentzians(coords, weights, at, center)
+                return self.instrument.spectrum(
+                    coords, weights, at, center, detailed_balance=self.detailed_balance
+                )
 
             out = list(jax.vmap(one)(unit))
-        omega = coords["omega"]
-        if self.background in ("flat", "linear"):
-            out.append(jnp.ones_like(omega))
-        if self.background == "linear":
-            out.append(omega / coords["omega_max"])
+        out += background_columns(self.background, coords)
         return jnp.stack(out, axis=1)
 
 
@@ -89,51 +89,51 @@ def lines_problem(
     shared: bool = False,
     parameters: Any = None,
     likelihood: Likelihood | None = None,
+    temperature: float | int | None = None,
+    detailed_balance: str = "bose",
 ) -> Problem:
     """A problem of `lines` Lorentzians and an elastic line, intensities per Q.
 
     Parameters are `hwhm_1` … in meV, one value per Q each (`hwhm_1[k]`) unless
-    `shared`; amplitudes `elastic`, `line_1` …, all non-negative, and `background`,
-    `slope`.
+    `shared`; amplitudes `elastic`, `line_1` …, all non-negative, and those of the
+    background.
 
     Args:
         data: from `load`, `simulate` or `from_bins`, with a resolution.
         lines: number of Lorentzians, 0 to 3.
         elastic: whether there is an elastic line.
-        background: "none", "flat" or "linear", not convolved.
+        background: "none", "flat", "linear" or "quadratic", not convolved.
         center: shift of the model in meV: "fixed" at 0, "global" or "per_q".
         shared: one width of each line for all Q.
         parameters: changes to the table, as for `problem`.
         likelihood: as for `problem`.
+        temperature: in K, for detailed balance; None leaves the lines symmetric. A
+            line's amplitude is then its area before the factor F.
+        detailed_balance: "bose" or "exp_half", as for `problem`.
 
     Raises:
         ModelError, DataError: options that do not exist or fit.
     """
     if lines not in range(MOST_LINES + 1):
         raise ModelError(f"lines is {lines}; expected 0 to {MOST_LINES}")
-    if background not in BACKGROUNDS:
-        raise ModelError(f"background is {background!r}; expected one of {BACKGROUNDS}")
-    if center not in ("fixed", "global", "per_q"):
-        raise ModelError(f"center is {center!r}; expected 'fixed', 'global' or 'per_q'")
     if lines == 0 and not elastic:
         raise ModelError("lines is 0 and elastic is False; expected something to fit")
     if "omega" not in data.coords:
         raise DataError("the data have no coordinate 'omega'; use js.qens.load")
-    given = data
-    data, instrument = prepared(given, center == "fixed")
     amplitudes = [Amplitude("elastic", lower=0.0)] if elastic else []
     amplitudes += [Amplitude(f"line_{i + 1}", lower=0.0) for i in range(lines)]
-    if background != "none":
-        amplitudes.append(Amplitude("background", lower=0.0))
-    if background == "linear":
-        amplitudes.append(Amplitude("slope"))
+    amplitudes += background_amplitudes(background)
+    table = [*_table(data, lines, shared), *center_parameters(data, center)]
+    data, balance = at_temperature(data, temperature, detailed_balance)
+    data, instrument = prepared(data, center == "fixed")
     model = LinesModel(
-        parameters=ParameterSet(_table(given, lines, center, shared)),
+        parameters=ParameterSet(table),
         amplitudes=tuple(amplitudes),
         instrument=instrument,
         lines=lines,
         elastic=elastic,
         background=background,
+        detailed_balance=balance,
     )
     said = tuple(data.metadata.get("warnings", ()))
     return Problem(model, data, parameters, likelihood, warnings=said)
@@ -152,11 +152,11 @@ def spread_widths(low: float, high: float, count: int) -> np.ndarray:
     return np.exp(edges)
 
 
-def _table(data: Dataset, lines: int, center: str, shared: bool) -> list[Parameter]:
+def _table(data: Dataset, lines: int, shared: bool) -> list[Parameter]:
     from ..problem import prior
 
     low, high = width_range(data)
-    table = [
+    return [
         Parameter(
             f"hwhm_{i + 1}",
             float(start),
@@ -169,16 +169,3 @@ def _table(data: Dataset, lines: int, center: str, shared: bool) -> list[Paramet
         )
         for i, start in enumerate(spread_widths(low, high, lines))
     ]
-    if center != "fixed":
-        window = float(np.max(np.abs(data.coords["omega"])))
-        table.append(
-            Parameter(
-                "center",
-                0.0,
-                "meV",
-                (-0.1 * window, 0.1 * window),
-                local=center == "per_q",
-                doc="shift of the model along energy",
-            )
-        )
-    return table

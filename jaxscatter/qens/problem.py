@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..errors import DataError, ModelError, ParameterError
-from ..numerics._checks import positive
 from ..problem import (
     Amplitude,
     Dataset,
@@ -22,15 +21,14 @@ from ..problem import (
     Poisson,
     Problem,
 )
+from .background import background_amplitudes
 from .catalogue import available_models, get_model
 from .dataset import DIMS, from_bins
-from .detailed_balance import CONVENTIONS
 from .forward import ORDERINGS, QensModel
 from .forward_model import ForwardModel, Numbers
-from .instrument import prepared
+from .instrument import at_temperature, center_parameters, prepared
 
 AMPLITUDES = ("global", "per_q", "q_smooth")
-BACKGROUNDS = ("flat", "linear", "quadratic", "none")
 INFERENCES = ("marginal", "profile", "explicit")
 LIKELIHOODS: dict[str, Likelihood] = {
     "gaussian": Gaussian(),
@@ -91,11 +89,8 @@ def problem(
     amplitude = default if amplitude is None else amplitude
     for name, value, known in (
         ("amplitude", amplitude, AMPLITUDES),
-        ("background", background, BACKGROUNDS),
         ("inference", inference, INFERENCES),
         ("ordering", ordering, ORDERINGS),
-        ("center", center, ("fixed", "global", "per_q")),
-        ("detailed_balance", detailed_balance, CONVENTIONS),
     ):
         if value not in known:
             raise ModelError(f"{name} is {value!r}; expected one of {list(known)}")
@@ -103,40 +98,34 @@ def problem(
         if name not in data.coords:
             raise DataError(f"the data have no coordinate {name!r}; use js.qens.load")
     settings = _settings(forward, extras)
-    if temperature is not None:
-        data = _at_temperature(data, temperature, forward)
+    if temperature is not None and forward.components is None:
+        raise ModelError(
+            f"model {forward.name!r} is a `predict` function, which has to apply "
+            "detailed balance itself; leave `temperature` out"
+        )
+    columns = _amplitudes(amplitude, background)
+    parameter_set = ParameterSet(
+        [*forward.parameters(), *center_parameters(data, center)]
+    )
+    data, balance = at_temperature(data, temperature, detailed_balance)
     tabulate = forward.components is not None and center == "fixed"
     data, instrument = prepared(data, tabulate)
     if forward.constants is not None:
         constants = functools.partial(forward.constants, **settings)
         per_q = jax.jit(jax.vmap(constants))(jnp.asarray(data.coords["q"]))
         data = data.with_coords({"constants": np.asarray(per_q)}, DIMS)
-    table = list(forward.parameters())
-    if center != "fixed":
-        window = float(np.max(np.abs(data.coords["omega"])))
-        table.append(
-            Parameter(
-                "center",
-                0.0,
-                "meV",
-                (-0.1 * window, 0.1 * window),
-                local=center == "per_q",
-                doc="shift of the model along energy",
-            )
-        )
-    parameter_set = ParameterSet(table)
     if ordering is not None:
         parameter_set = _ordered(parameter_set, ordering, forward.name, parameters)
     built = QensModel(
         parameters=parameter_set,
-        amplitudes=_amplitudes(amplitude, background),
+        amplitudes=columns,
         forward=forward,
         extras=tuple(sorted(settings.items())),
         instrument=instrument,
         amplitude=amplitude,
         background=background,
         ordering=ordering,
-        detailed_balance=None if temperature is None else detailed_balance,
+        detailed_balance=balance,
     )
     out = Problem(
         built,
@@ -163,19 +152,6 @@ def named_likelihood(likelihood: Likelihood | str | None) -> Likelihood | None:
             f"likelihood is {likelihood!r}; expected one of {list(LIKELIHOODS)}"
         )
     return LIKELIHOODS[likelihood]
-
-
-def _at_temperature(
-    data: Dataset, temperature: float | int, forward: ForwardModel
-) -> Dataset:
-    """Data that know the temperature of detailed balance."""
-    positive("temperature", temperature)
-    if forward.components is None:
-        raise ModelError(
-            f"model {forward.name!r} is a `predict` function, which has to apply "
-            "detailed balance itself; leave `temperature` out"
-        )
-    return data.with_coords({"temperature": np.array(float(temperature))}, DIMS)
 
 
 def _settings(forward: ForwardModel, extras: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,13 +189,7 @@ def _amplitudes(amplitude: str, background: str) -> tuple[Amplitude, ...]:
         # c0 + c1 Q may have either sign in its slope, so neither has a bound
         "q_smooth": [Amplitude("c0", shared=True), Amplitude("c1", shared=True)],
     }[amplitude]
-    if background != "none":
-        out.append(Amplitude("background", lower=0.0))
-    if background in ("linear", "quadratic"):
-        out.append(Amplitude("slope"))
-    if background == "quadratic":
-        out.append(Amplitude("curvature"))
-    return tuple(out)
+    return (*out, *background_amplitudes(background))
 
 
 def _half_normal(out: Problem) -> dict[str, Parameter]:

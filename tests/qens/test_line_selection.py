@@ -1,13 +1,14 @@
 """The number of Lorentzians that data ask for."""
 
+import dataclasses
+
 import numpy as np
 import pytest
-from scipy.integrate import dblquad, quad
 
 import jaxscatter as js
 from jaxscatter import qens
 from jaxscatter.errors import DataError, ModelError
-from jaxscatter.qens.line_selection import _evidence, _half_gaussian
+from jaxscatter.numerics import voigt
 
 OMEGA = np.linspace(-1.0, 1.0, 81)
 
@@ -24,56 +25,6 @@ def made(model, values, seed=0, noise=0.02):
         noise=noise,
         seed=seed,
     )
-
-
-def test_the_evidence_of_one_width_and_one_area_agrees_with_quadrature():
-    """Two unknowns, Γ and its area: the Laplace form against the double integral."""
-    rng = np.random.default_rng(3)
-    sigma = np.full(OMEGA.size, 0.05)
-
-    def line(g):
-        return g / np.pi / (OMEGA**2 + g**2)
-
-    y = 2.0 * line(0.2) + sigma * rng.standard_normal(OMEGA.size)
-    low, high = 0.05, 1.0
-    span = np.log(high / low)
-
-    def cost(log_g, a):
-        return 0.5 * np.sum(np.square((y - a * line(np.exp(log_g))) / sigma))
-
-    from scipy.optimize import minimize
-
-    best = minimize(lambda p: cost(*p), [np.log(0.2), 2.0], tol=1e-12)
-    log_g, a = best.x
-    top = np.max(np.abs(y)) / np.max(line(np.exp(log_g)))
-    z, _ = dblquad(
-        lambda t, area: np.exp(best.fun - cost(t, area)),
-        a - 0.3,
-        a + 0.3,
-        log_g - 0.3,
-        log_g + 0.3,
-    )
-    exact = np.log(z / span / top) - best.fun
-    exact -= np.sum(np.log(sigma)) + 0.5 * y.size * np.log(2 * np.pi)
-    h = 1e-5
-    slope = (line(np.exp(log_g + h)) - line(np.exp(log_g - h))) / (2 * h)
-    got = _evidence(
-        line(np.exp(log_g))[:, None],
-        slope[:, None, None],
-        y,
-        sigma,
-        np.array([a]),
-        1,
-        False,
-        span,
-    )
-    np.testing.assert_allclose(got, exact, atol=0.02)
-
-
-@pytest.mark.parametrize(("slope", "curvature"), [(0.0, 2.0), (3.0, 1.0), (40.0, 1.0)])
-def test_an_area_at_zero_enters_by_its_half_of_a_gaussian(slope, curvature):
-    exact = quad(lambda a: np.exp(-slope * a - 0.5 * curvature * a * a), 0, np.inf)[0]
-    np.testing.assert_allclose(_half_gaussian(slope, curvature), np.log(exact), 1e-8)
 
 
 @pytest.mark.slow
@@ -122,8 +73,6 @@ def test_fits_are_those_of_each_q_by_itself(small):
 def test_the_summary_says_first_where_nothing_fits(small):
     _, found = small
     assert list(found.best()) == [1, 1] and found.best_for_all("aicc") == 1
-    import dataclasses
-
     poor = dataclasses.replace(found, red_chi2=found.red_chi2 + 9.0)
     assert poor.summary().startswith("NO GOOD FIT at 2 of 2 Q")
     lost = np.array(found.log_evidence)
@@ -135,6 +84,51 @@ def test_the_summary_says_first_where_nothing_fits(small):
     assert list(empty.best()) == [-1, -1]
     with pytest.raises(ModelError, match="no number of lines"):
         empty.best_for_all()
+
+
+def test_spectra_that_move_with_q_get_a_shift_each():
+    rng = np.random.default_rng(2)
+    shifts, rows = np.array([0.02, -0.03]), []
+    for q, c in zip((0.8, 1.6), shifts, strict=True):
+        y = 0.5 * voigt(OMEGA - c, 0.03, 0.0) + 2.0 * voigt(OMEGA - c, 0.03, 0.15)
+        y = np.asarray(y) + 0.1
+        s = 0.02 * np.sqrt(y)
+        rows.append((OMEGA, y + s * rng.standard_normal(y.size), s, q))
+    data = qens.from_bins(rows, 0.03)
+    fixed = qens.select_lines(data, (0, 1), starts=2)
+    assert fixed.summary().startswith("NO GOOD FIT at 2 of 2 Q")
+    found = qens.select_lines(data, (0, 1), center="per_q", starts=2)
+    assert list(found.best()) == [1, 1]
+    assert np.all(np.abs(found.red_chi2[1] - 1) < 0.5)
+    fit = found.fits[1]
+    pulls = (fit.column("center") - shifts) / fit.error("center")
+    assert np.all(np.abs(pulls) < 4)
+    # one parameter more than without, of 81 points
+    chi2, n, m = found.chi2[1], OMEGA.size, 2 + 4
+    np.testing.assert_allclose(found.bic[1], chi2 + m * np.log(n))
+    with pytest.raises(ModelError, match="'fixed' or 'per_q'"):
+        qens.select_lines(data, (0, 1), center="global")
+
+
+def test_what_ends_on_a_bound_is_said(small):
+    _, found = small
+    assert "AT A BOUND" not in found.summary()
+    fit = found.fits[1]
+    on = np.array(fit.at_bound)
+    on[1, 0] = True
+    edge = dataclasses.replace(fit, at_bound=on)
+    told = dataclasses.replace(found, fits=(found.fits[0], edge)).summary()
+    assert "AT A BOUND: hwhm_1 of 1 lines at Q = 1.600; the data do not" in told
+
+
+def test_an_evidence_with_a_large_error_is_said(small):
+    _, found = small
+    error = np.array(found.log_evidence_error)
+    assert error.max() < 0.1 and "ROUGH" not in found.summary()
+    error[1, 0] = 0.7
+    rough = dataclasses.replace(found, log_evidence_error=error)
+    assert "ROUGH: ln Z has an error above 0.5 for 1 lines at" in rough.summary()
+    assert "ROUGH" not in rough.summary("bic")
 
 
 def test_choices_that_do_not_exist_are_refused(small):

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.integrate import quad
 
 import jaxscatter as js
 from jaxscatter import qens
@@ -75,6 +76,32 @@ def test_the_options_shape_the_table(data):
     assert qens.lines_problem(data, 0).n_parameters == 0
 
 
+def test_lines_at_a_temperature_are_those_of_quadrature(data):
+    """F(ω) L ⊗ R of one line, and the elastic line, which does not feel F."""
+    problem = qens.lines_problem(data, 1, temperature=30.0, background="quadratic")
+    assert problem.linear[-1].name == "curvature" and problem.linear[-1].lower < 0
+    coords = jax.tree.map(jnp.asarray, problem.data.group(0))
+    theta = {"hwhm_1": jnp.asarray(0.2), "center": jnp.asarray(0.03)}
+    moved = qens.lines_problem(
+        data, 1, temperature=30.0, background="quadratic", center="global"
+    )
+    table = jax.jit(lambda t, c: moved.model.columns(None, t, c))(theta, coords)
+    k_t = 0.08617333 * 30.0
+
+    def whole(w, at):
+        x = w / k_t
+        factor = x / -np.expm1(-x) if x else 1.0
+        kernel = np.exp(-0.5 * ((at - w) / 0.04) ** 2) / (0.04 * np.sqrt(2 * np.pi))
+        return factor * 0.2 / np.pi / (w * w + 0.04) * kernel
+
+    for k in (10, 40, 47, 75):
+        at = OMEGA[k] - 0.03
+        exact = quad(whole, at - 0.5, at + 0.5, args=(at,), points=[at], epsabs=1e-12)
+        np.testing.assert_allclose(table[k, 1], exact[0], rtol=1e-6)
+    np.testing.assert_allclose(table[:, 0], voigt(OMEGA - 0.03, 0.04, 0.0), atol=1e-11)
+    np.testing.assert_allclose(table[:, 4], np.square(OMEGA))
+
+
 def test_start_widths_are_spread_evenly_in_the_logarithm(data):
     low, high = width_range(data)
     np.testing.assert_allclose((low, high), (0.0025, 2.0))
@@ -89,6 +116,7 @@ def test_start_widths_are_spread_evenly_in_the_logarithm(data):
         ({"lines": -1}, "lines is -1"),
         ({"background": "cubic"}, "background is 'cubic'"),
         ({"center": "free"}, "center is 'free'"),
+        ({"temperature": 300.0, "detailed_balance": "half"}, "'half'; expected one"),
         ({"lines": 0, "elastic": False}, "expected something to fit"),
     ],
 )
