@@ -30,8 +30,8 @@ from . import trust_region as tr
 from .box import Box, box
 from .providers import DENSE_LIMIT, Objective, automatic, tangent_count
 
-TRIALS = 5
-"""Trials between two rounds."""
+TRIALS = 8
+"""Trials between two rounds: most fits end within, and a round more costs its calls."""
 BLOCKS = {"cpu": 256, "gpu": 1 << 14, "tpu": 1 << 14}
 """Lanes that run together: on a CPU those of one core, whose data its caches hold."""
 _SERIES = "y", "sigma", "mask"

@@ -55,6 +55,7 @@ DIMS = {
     "constants": ("group", None),
     "table": ("group", None, "point"),
     "table_scale": (),
+    "elastic": ("group", "point"),
     "window": (None,),
     "index": ("point",),
     "temperature": (),

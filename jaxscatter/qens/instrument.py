@@ -75,6 +75,14 @@ class Instrument(eqx.Module):
             return lorentzian_moments(weights, widths, scale, table.shape[0]) @ table
         return self.at(coords, center).lorentzians(weights, widths)
 
+    def elastic(
+        self, coords: dict[str, Any], center: Scalar = 0.0
+    ) -> Float[Array, " n"]:
+        """The resolution of one group on its energies: a convolved δ(ω - c)."""
+        if self.tabulated:
+            return coords["elastic"]
+        return self.at(coords, center).lorentzians(jnp.ones(1), jnp.zeros(1))
+
     def spectrum(
         self,
         coords: dict[str, Any],
@@ -178,6 +186,9 @@ def prepared(data: Dataset, tabulated: bool) -> tuple[Dataset, Instrument]:
     if table is not None:
         _put(coords, dims, "table", table.coefficients, index)
         coords["table_scale"] = np.array(table.scale)
+        terms = table.coefficients.shape[-2]
+        sharp = lorentzian_moments(np.ones(1), np.zeros(1), table.scale, terms)
+        _put(coords, dims, "elastic", np.asarray(sharp) @ table.coefficients, index)
     dims |= {k: DIMS[k] for k in coords if k not in dims}
     new = Dataset(
         data.y,

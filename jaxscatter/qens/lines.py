@@ -61,20 +61,18 @@ class LinesModel(AbstractModel):
         """Convolved lines of unit area (before F) in 1/meV, and the background."""
         del prepared
         center = theta.get("center", jnp.zeros(()))
-        widths = [theta[f"hwhm_{i + 1}"] for i in range(self.lines)]
-        if self.elastic:
-            widths = [jnp.zeros(()), *widths]
-        out = []
-        if widths:
+        # F(0) = 1: detailed balance leaves the elastic line alone
+        out = [self.instrument.elastic(coords, center)] if self.elastic else []
+        if self.lines:
+            widths = [theta[f"hwhm_{i + 1}"] for i in range(self.lines)]
             at = jnp.stack([jnp.asarray(w, dtype=float) for w in widths])
-            unit = jnp.eye(len(widths))
 
             def one(weights: Array) -> Array:
                 return self.instrument.spectrum(
                     coords, weights, at, center, detailed_balance=self.detailed_balance
                 )
 
-            out = list(jax.vmap(one)(unit))
+            out += list(jax.vmap(one)(jnp.eye(self.lines)))
         out += background_columns(self.background, coords)
         return jnp.stack(out, axis=1)
 
