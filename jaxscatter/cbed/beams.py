@@ -62,7 +62,7 @@ class Beams(eqx.Module):
         Raises:
             ModelError: it is not there.
         """
-        found = np.flatnonzero(np.all(self.hkl == np.asarray(hkl), axis=1))
+        found = np.flatnonzero(np.all(np.asarray(self.hkl) == np.asarray(hkl), axis=1))
         if found.size != 1:
             raise ModelError(
                 f"reflection {list(map(int, hkl))} is not among the {self.n} strong "
