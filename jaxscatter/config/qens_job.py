@@ -205,6 +205,10 @@ def checked(job: Job) -> Job:
     for key in job.model.settings:
         if key not in (forward.extras or {}):
             unknown(f"model.settings.{key}", key, forward.extras or {})
+    try:
+        forward.settled(job.model.settings)
+    except JaxscatterError as error:
+        raise ConfigError(f"model.settings: {error}") from error
     for name, change in job.parameters.items():
         names = (*forward.param_names, "center")
         if name not in names:

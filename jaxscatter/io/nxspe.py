@@ -24,6 +24,7 @@ from jaxtyping import ArrayLike
 
 from ..constants import NEUTRON_ENERGY
 from ..errors import DataError, DataWarning, FormatError
+from ._units import stated_energy_unit
 
 Number: TypeAlias = float | int
 Numbers: TypeAlias = ArrayLike | Sequence[Any]
@@ -38,7 +39,8 @@ class NxspeFile:
     """What one NXSPE file holds: spectra by row, their mask, and the Q of each row.
 
     `data` and `error` are as stored, NaN included; `mask` is True where a point may be
-    used (finite, error > 0). `q` is NaN for a row without a detector.
+    used (finite, error > 0). `q` is NaN for a row without a detector. `unit_stated` is
+    whether the file names the unit of its energies.
     """
 
     energy_edges: np.ndarray
@@ -54,6 +56,7 @@ class NxspeFile:
     polar: np.ndarray
     azimuthal: np.ndarray
     title: str
+    unit_stated: bool = True
 
 
 def elastic_q(two_theta_deg: Numbers, ei: Number) -> np.ndarray:
@@ -73,7 +76,7 @@ def read(
     ei: Number | None = None,
     fallback_ei: Number | None = None,
     energy_sign: int = 1,
-    energy_unit: str = "meV",
+    energy_unit: str | None = None,
     entry: str | None = None,
 ) -> NxspeFile:
     """Contents of an NXSPE file, with Q per row from `q`, `q_edges` or the angles.
@@ -85,7 +88,8 @@ def read(
         ei: incident energy that overrides the file's.
         fallback_ei: incident energy used only where the file states none.
         energy_sign: -1 where the file counts neutron energy gain as positive.
-        energy_unit: "meV" or "ueV", of the stored energies; the result is in meV.
+        energy_unit: "meV" or "ueV", of the stored energies, where the file states
+            none; None takes meV there. The result is in meV.
         entry: name of the NXentry, for a file with several.
 
     Raises:
@@ -95,11 +99,19 @@ def read(
     """
     if energy_sign not in (1, -1):
         raise DataError(f"energy_sign={energy_sign!r}: expected +1 or -1")
-    if energy_unit not in _MEV_PER:
+    if energy_unit not in (None, *_MEV_PER):
         raise DataError(f"energy_unit={energy_unit!r}: expected one of {[*_MEV_PER]}")
     path = _existing_file(path)
     raw = _stored(path, entry)
-    edges = _checked_edges(path, raw) * _MEV_PER[energy_unit]
+    stated = stated_energy_unit(raw["units"])
+    if raw["units"] and stated is None:
+        raise FormatError(f"{path}: energies in {raw['units']!r}; expected meV")
+    if stated is not None and energy_unit not in (None, stated):
+        raise DataError(
+            f"{path}: energy_unit={energy_unit!r}, but the file states {stated!r}; "
+            "expected that one, or none"
+        )
+    edges = _checked_edges(path, raw) * _MEV_PER[stated or energy_unit or "meV"]
     data, error = raw["data"], raw["error"]
     if energy_sign == -1:
         edges, data, error = -edges[::-1], data[:, ::-1], error[:, ::-1]
@@ -127,6 +139,7 @@ def read(
         polar=raw["polar"],
         azimuthal=raw["azimuthal"],
         title=raw["title"],
+        unit_stated=stated is not None,
     )
 
 
@@ -255,6 +268,7 @@ def _stored(path: pathlib.Path, entry: str | None) -> dict[str, Any]:
                 "data": np.asarray(group["data"][()], float),
                 "error": np.asarray(group["error"][()], float),
                 "energy": np.ravel(group["energy"][()]).astype(float),
+                "units": _text(group["energy"].attrs.get("units", "")),
                 "polar": _column(group, "polar"),
                 "azimuthal": _column(group, "azimuthal"),
                 # an unknown incident energy may be stored as 0 or NaN

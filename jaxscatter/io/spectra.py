@@ -15,6 +15,7 @@ import numpy as np
 
 from ..constants import HBAR
 from ..errors import DataError, FormatError
+from ._units import stated_energy_unit as stated_energy_unit
 from .nxspe import Number, Numbers, elastic_q
 
 MEV_PER = {"meV": 1.0, "ueV": 1e-3, "rad/ps": HBAR}
@@ -24,10 +25,6 @@ ELASTIC_Q = (
     "energies the true Q differs"
 )
 NO_ERRORS = "the file has no errors, and none are invented"
-_ENERGY_UNIT = re.compile(
-    r"\b(?:(?P<meV>meV|milli[ -]?e(?:lectron)?[ -]?V(?:olts?)?)"
-    r"|(?P<ueV>[uµμ]eV|\\mu ?eV|micro[ -]?e(?:lectron)?[ -]?V(?:olts?)?))(?![A-Za-z])",
-)
 _PER_ANGSTROM = re.compile(
     r"1\s*/\s*(?P<a>Å|A|ang|angstroms?)|(?P<b>Å|A|ang|angstroms?)\s*\^?[({]?-1[)}]?"
     r"|A!U-1!N",
@@ -160,12 +157,6 @@ def assembled(
         format=stored.format,
         said=tuple(said),
     )
-
-
-def stated_energy_unit(text: str) -> str | None:
-    """Unit, "meV" or "ueV", if a text names one of them, or None."""
-    found = {m.lastgroup for m in _ENERGY_UNIT.finditer(text)}
-    return found.pop() if len(found) == 1 else None
 
 
 def stated_q_factor(text: str) -> float | None:

@@ -17,9 +17,9 @@ import numpy as np
 from ..errors import DataError, FormatError
 from . import dave, inx, lamp, mantid, mdanse, nxspe, spectra_ascii
 from ._existing import existing_file
-from ._hdf5 import check_size, is_hdf5, opened, text
+from ._hdf5 import check_size, is_hdf5, opened
 from .nxspe import Numbers
-from .spectra import ELASTIC_Q, Spectra, stated_energy_unit
+from .spectra import ELASTIC_Q, Spectra
 
 NXSPE = "NXSPE"
 _EXPECTED = "spectra: NXSPE, LAMP HDF, Mantid NeXus, MDANSE, DAVE grp, INX or columns"
@@ -138,31 +138,19 @@ def _nxspe(
 ) -> Spectra:
     """`nxspe.read` as `Spectra`."""
     with opened(path, "an NXSPE file") as file:
-        edges = next(
-            (file[k]["data/energy"] for k in file if f"{k}/data/energy" in file), None
-        )
-        units = "" if edges is None else text(edges.attrs.get("units"))
         for group in (file[k]["data"] for k in file if f"{k}/data/data" in file):
             for node in group.values():
                 if isinstance(node, h5py.Dataset):
                     check_size(node)
-    stated = stated_energy_unit(units)
-    if units and stated is None:
-        raise FormatError(f"{path}: energies in {units!r}; expected meV")
-    if stated is not None and energy_unit not in (None, stated):
-        raise DataError(
-            f"{path}: energy_unit={energy_unit!r}, but the file states {stated!r}; "
-            "expected that one, or none"
-        )
     file = nxspe.read(
         path,
         q=q,
         q_edges=q_edges,
         energy_sign=energy_sign,
-        energy_unit=energy_unit or stated or "meV",
+        energy_unit=energy_unit,
     )
     said = []
-    if stated is None and energy_unit is None:
+    if not file.unit_stated and energy_unit is None:
         said.append("the file states no energy unit: meV was assumed")
     if "polar" in file.q_source:
         said.append(ELASTIC_Q)

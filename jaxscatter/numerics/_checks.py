@@ -37,6 +37,13 @@ def nonnegative(name: str, value: ArrayLike) -> None:
         _require(np.isfinite(x) & (x >= 0), name, x, "at least 0")
 
 
+def within(name: str, value: ArrayLike, low: float, high: float) -> None:
+    """Refuse a value outside [low, high]."""
+    x = _concrete(value)
+    if x is not None:
+        _require((x >= low) & (x <= high), name, x, f"from {low:g} to {high:g}")
+
+
 def nonzero(name: str, value: ArrayLike) -> None:
     """Refuse a value that is not finite or is zero."""
     x = _concrete(value)

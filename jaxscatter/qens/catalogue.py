@@ -4,8 +4,8 @@ A name is a motion of `motions`, a whole model below, a model of the user's, or 
 expression of names such as "jump * isotropic * debye_waller + dho".
 
     translation_only    fickian * debye_waller
-    isotropic_rotor     fickian * debye_waller * isotropic
-    anisotropic_rotor   fickian * debye_waller * anisotropic
+    isotropic_rotor     fickian * debye_waller * isotropic, R = 2.48 Å, l ≤ 2 (benzene)
+    anisotropic_rotor   fickian * debye_waller * anisotropic, the same
     jump_isotropic      jump * debye_waller * isotropic, R = 0.98 Å, l ≤ 5 (water)
     fickian_sphere      fickian * debye_waller * sphere
     fickian_sites       fickian * debye_waller * n_sites
@@ -39,7 +39,7 @@ def _whole(
     if motion is not None:
         model = model * _PIECES[motion]
     extras = {**(model.extras or {}), **settings}
-    return dataclasses.replace(model, name=name, extras=extras, doc=doc)
+    return dataclasses.replace(model, name=name, extras=extras, doc=doc, needs=())
 
 
 _REGISTRY: dict[str, ForwardModel] = {

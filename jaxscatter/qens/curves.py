@@ -124,6 +124,8 @@ def hwhm_problem(
     forward = get_model(model) if isinstance(model, str) else model
     if forward.components is None or forward.continuum is not None:
         raise ModelError(f"{forward.name!r} is no sum of Lorentzians; it has no width")
+    if not forward.param_names:
+        raise ModelError(f"{forward.name!r} has no parameters; there is nothing to fit")
     components, settings = forward.components, dict(forward.extras or {})
     theta = {p.name: jnp.asarray(p.value) for p in forward.parameters()}
     lines = jax.eval_shape(

@@ -22,6 +22,7 @@ from .reduction import (
     build_row_bins,
     distinct_q,
     fit_elastic_peak,
+    kernel_noise,
     rows_in_range,
     subtract_empty,
 )
@@ -39,6 +40,7 @@ N_Q_BINS = 12
 ROWS_AS_BINS = 24
 """Fewer than two rows a bin leave nothing to average: rows stay as they are."""
 ALIGN = ("peak", "none")
+FEW_ENERGIES = 10
 ALOUD = (ELASTIC_Q, NO_ERRORS)
 """Sentences of a reader that every report repeats."""
 PathLike = str | os.PathLike[str]
@@ -73,7 +75,7 @@ UNITS = {
 
 def load(
     path: PathLike | Sequence[PathLike],
-    resolution: PathLike | Sequence[PathLike] | float | None = None,
+    resolution: PathLike | Sequence[PathLike] | float | np.number | None = None,
     *,
     empty: PathLike | None = None,
     empty_scale: float = 1.0,
@@ -158,6 +160,11 @@ def load(
         bins = build_row_bins(sample, cfg, error)
     else:
         bins = build_data_bins(sample, cfg, error, min_rows=1)
+    if (kept := bins[0][0].size) < FEW_ENERGIES:
+        warned.append(
+            f"only {kept} of {sample['e'].size} energies lie within energy_window = "
+            f"{energy_window:g} meV; is the file in µeV? Then give energy_unit='ueV'"
+        )
     if rows.size < n_good:
         said.append(
             f"{n_good - rows.size} of {n_good} rows are outside q_min = {q_min:g} to "
@@ -185,7 +192,7 @@ def load(
             f"({sigma:.4g} meV) stands in for it, which is too wide"
         )
         kernels = sigma
-    elif isinstance(resolution, int | float):
+    elif isinstance(resolution, int | float | np.number):
         kernels = float(resolution)
     else:
         frozen = _resolution_run(resolution, how)
@@ -193,12 +200,27 @@ def load(
         meta["resolution"] = _shown(resolution)
         meta["resolution_format"] = frozen["format"]
         said += [f"resolution: {x}" for x in frozen["said"]]
-        kernels = build_resolution_bins(
-            frozen, cfg, [b[3] for b in bins], nearest=1 if each_row else 5
-        )
+        centres, nearest = [b[3] for b in bins], 1 if each_row else 5
+        kernels = build_resolution_bins(frozen, cfg, centres, nearest=nearest)
+        if sample["has_errors"] and frozen["has_errors"]:
+            warned += _noisy(kernel_noise(frozen, cfg, centres, nearest), bins)
     meta |= {"said": tuple(said), "warnings": tuple(warned)}
     data = from_bins(bins, kernels, subtract_background, meta)
     return data if sample["has_errors"] else _without_errors(data)
+
+
+def _noisy(kernel: np.ndarray, bins: Sequence[tuple]) -> list[str]:
+    """A sentence on kernels whose errors are twice those of the data, if any."""
+    own = np.array([b[2][k] / b[1][k] for b in bins for k in [int(np.argmax(b[1]))]])
+    worse = np.flatnonzero(kernel > 2 * own)
+    if not worse.size:
+        return []
+    return [
+        f"noisy kernels: at {worse.size} of {len(bins)} Q the resolution's highest "
+        f"point is known to {np.max(kernel[worse]):.1%} and the sample's to "
+        f"{np.max(own[worse]):.1%}; fits take kernels as exact, so their errors are "
+        "too small"
+    ]
 
 
 def from_bins(

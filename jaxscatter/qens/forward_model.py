@@ -60,6 +60,7 @@ class ForwardModel:
         docs: one line per parameter, by name.
         jax: False for a NumPy `predict`: derivatives by differences, no NUTS.
         doc: one line.
+        needs: settings that have to be given, as no default suits every sample.
     """
 
     name: str
@@ -78,6 +79,7 @@ class ForwardModel:
     docs: Mapping[str, str] | None = None
     jax: bool = True
     doc: str = ""
+    needs: tuple[str, ...] = ()
 
     def __post_init__(self):
         for field in ("param_names", "prior_lo", "prior_hi"):
@@ -117,12 +119,38 @@ class ForwardModel:
                 ("detailed_balance", "bose"),
             )
         }
+        if len(params) != self.n_params:
+            self.checked(params)  # which says what is wrong
         theta = dict(zip(self.param_names, params, strict=True))
-        settings = {**(self.extras or {}), **extras}
+        settings = self.settled(extras)
         lines = self.components(q, theta, **settings)
         continuum = self.continuum_at(q, theta, settings)
         instrument = resolution(omega, sigma_res, how.pop("mode"))
         return spectrum(instrument, *lines, continuum=continuum, **how)
+
+    def settled(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """All settings: those given, and defaults.
+
+        Raises:
+            TypeError: a setting it does not have.
+            ParameterError: one that has to be given is not.
+        """
+        known = dict(self.extras or {})
+        for name in given:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]!r}?" if near else ""
+                raise TypeError(
+                    f"model {self.name!r} has no setting {name!r}; there are "
+                    f"{sorted(known)}{hint}"
+                )
+        for name in self.needs:
+            if name not in given:
+                raise ParameterError(
+                    f"model {self.name!r} needs {name}= of the scatterer (in Å where "
+                    f"it is a radius), for example {name}={known[name]}"
+                )
+        return {**known, **given}
 
     def continuum_at(
         self, q: Any, theta: Mapping[str, Any], settings: Mapping[str, Any]
@@ -296,6 +324,7 @@ def _merged(
         "start": start,
         "units": units,
         "docs": docs,
+        "needs": (*a.needs, *(n for n in b.needs if n not in a.needs)),
         "constants": _joined_constants((a, b)),
     }
 
@@ -307,6 +336,11 @@ def _bracketed(model: ForwardModel) -> str:
 @functools.lru_cache(maxsize=256)
 def _product(a: ForwardModel, b: ForwardModel) -> ForwardModel:
     """Cached, so that one composition made twice compiles once."""
+    if a is b:
+        raise ModelError(
+            f"{a.name!r} is multiplied by itself, so its parameters would count twice; "
+            "rename what should differ: model * model.renamed(...)"
+        )
     table = _merged(a, b)
     continuum = _continuum_of_product(a, b)
 
@@ -439,6 +473,7 @@ def _renamed(model: ForwardModel, names: tuple[tuple[str, str], ...]) -> Forward
         param_names=tuple(new.get(n, n) for n in model.param_names),
         predict=called if model.components is None else None,
         extras={new.get(k, k): v for k, v in (model.extras or {}).items()},
+        needs=tuple(new.get(n, n) for n in model.needs),
         components=wrapped(model.components, 1),
         continuum=wrapped(model.continuum, 2),
         constants=wrapped(model.constants, -1),

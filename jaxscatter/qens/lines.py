@@ -29,6 +29,7 @@ from ..problem import (
 )
 from .background import background_amplitudes, background_columns
 from .instrument import Instrument, at_temperature, center_parameters, prepared
+from .problem import named_likelihood
 
 MOST_LINES = 3
 
@@ -86,7 +87,7 @@ def lines_problem(
     center: str = "fixed",
     shared: bool = False,
     parameters: Any = None,
-    likelihood: Likelihood | None = None,
+    likelihood: Likelihood | str | None = None,
     temperature: float | int | None = None,
     detailed_balance: str = "bose",
 ) -> Problem:
@@ -134,7 +135,7 @@ def lines_problem(
         detailed_balance=balance,
     )
     said = tuple(data.metadata.get("warnings", ()))
-    return Problem(model, data, parameters, likelihood, warnings=said)
+    return Problem(model, data, parameters, named_likelihood(likelihood), warnings=said)
 
 
 def width_range(data: Dataset) -> tuple[float, float]:

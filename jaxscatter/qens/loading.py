@@ -51,7 +51,7 @@ def read_nxspe(
     q: nxspe.Numbers | None = None,
     q_edges: nxspe.Numbers | None = None,
     energy_sign: int = 1,
-    energy_unit: str = "meV",
+    energy_unit: str | None = None,
 ) -> dict[str, Any]:
     """Dataset of a file named `<sample>_<T>_<100 Ei>_<kind>.nxspe`.
 
@@ -62,7 +62,7 @@ def read_nxspe(
         q: Q of each row; without it the detector angles are used.
         q_edges: edges of rows that are Q bins (one more than rows).
         energy_sign: -1 where the file counts neutron energy gain as positive.
-        energy_unit: "meV" or "ueV", of the stored energies.
+        energy_unit: "meV" or "ueV", where the file states none (None: meV).
     """
     path = pathlib.Path(path)
     match = _NAME.fullmatch(path.name)
@@ -101,7 +101,7 @@ def read_nxspe_with_overrides(
     q: nxspe.Numbers | None = None,
     q_edges: nxspe.Numbers | None = None,
     energy_sign: int = 1,
-    energy_unit: str = "meV",
+    energy_unit: str | None = None,
 ) -> dict[str, Any]:
     """Dataset of a file of any name; what is not given is "?", -1 K, the file's, "inc".
 

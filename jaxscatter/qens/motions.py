@@ -21,6 +21,7 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..numerics._checks import within
 from ..numerics._dtype import common_float
 from .confinement import gaussian_well, impermeable_sphere
 from .forward_model import Components, ForwardModel
@@ -132,7 +133,7 @@ def _isotropic_weights(q: Any, **settings: Any) -> Float[Array, " n"]:
 
 
 def _isotropic_radius(
-    q: Any, theta: Theta, lmax: int = 5, renormalize: bool = False
+    q: Any, theta: Theta, lmax: int = 20, renormalize: bool = False
 ) -> Components:
     return isotropic_rotor(q, theta["radius_rotor"], theta["D_r"], lmax, renormalize)
 
@@ -184,6 +185,7 @@ def _lorentzian(q: Any, theta: Theta) -> Components:
 
 def _delta_lorentz(q: Any, theta: Theta) -> Components:
     del q
+    within("A0", theta["A0"], 0.0, 1.0)
     a, (hwhm,) = theta["A0"], common_float(theta["hwhm"])
     return jnp.stack([a, 1 - a]), jnp.stack([jnp.zeros_like(hwhm), hwhm])
 
@@ -191,6 +193,8 @@ def _delta_lorentz(q: Any, theta: Theta) -> Components:
 def _two_lorentzian(q: Any, theta: Theta) -> Components:
     del q
     a0, share = theta["A0"], theta["share_1"]
+    within("A0", a0, 0.0, 1.0)
+    within("share_1", share, 0.0, 1.0)
     one, two = common_float(theta["hwhm_1"], theta["hwhm_2"])
     rest = 1 - a0
     weights = jnp.stack([a0, rest * share, rest * (1 - share)])
@@ -245,6 +249,7 @@ MOTIONS = (
         _isotropic,
         "isotropic rotation on a sphere of radius R",
         extras=_ROTOR,
+        needs=("radius",),
         constants=_isotropic_weights,
     ),
     motion(
@@ -252,7 +257,7 @@ MOTIONS = (
         "D_r radius_rotor",
         _isotropic_radius,
         "isotropic rotation with its radius as a parameter",
-        extras={"lmax": 5, "renormalize": False},
+        extras={"lmax": 20, "renormalize": False},
     ),
     motion(
         "anisotropic",
@@ -260,6 +265,7 @@ MOTIONS = (
         _anisotropic,
         "rotation of a symmetric top, scatterer at `angle` to its axis",
         extras={**_ROTOR, "angle": 90.0},
+        needs=("radius",),
         constants=_anisotropic_weights,
     ),
     motion(
@@ -280,7 +286,7 @@ MOTIONS = (
         "gaussian_well",
         "D_well u2_well",
         _gaussian_well,
-        "diffusion in a harmonic well of `ndim` directions; 150 terms reach a = 70",
+        "diffusion in a harmonic well of `ndim` directions",
         extras={"ndim": 3, "terms": 150},
     ),
     motion(

@@ -1,6 +1,5 @@
 """QENS problems: `problem`, `models`, `simulate`."""
 
-import difflib
 import functools
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import spherical_jn
 
 from ..errors import DataError, ModelError, ParameterError
 from ..problem import (
@@ -23,6 +23,7 @@ from ..problem import (
 )
 from .background import background_amplitudes
 from .catalogue import available_models, get_model
+from .confinement import well_terms
 from .dataset import DIMS, from_bins
 from .forward import ORDERINGS, QensModel
 from .forward_model import ForwardModel, Numbers
@@ -97,7 +98,8 @@ def problem(
     for name in ("omega", "q"):
         if name not in data.coords:
             raise DataError(f"the data have no coordinate {name!r}; use js.qens.load")
-    settings = _settings(forward, extras)
+    q_max = float(np.max(data.coords["q"]))
+    settings = _settings(forward, extras, q_max)
     if temperature is not None and forward.components is None:
         raise ModelError(
             f"model {forward.name!r} is a `predict` function, which has to apply "
@@ -133,7 +135,10 @@ def problem(
         parameters,
         named_likelihood(likelihood),
         chunk=chunk,
-        warnings=tuple(data.metadata.get("warnings", ())),
+        warnings=(
+            *data.metadata.get("warnings", ()),
+            *_truncated(forward, settings, extras, q_max),
+        ),
         linear_mode="profile" if inference == "profile" else None,
     )
     return out.with_(explicit=_half_normal(out)) if inference == "explicit" else out
@@ -154,17 +159,10 @@ def named_likelihood(likelihood: Likelihood | str | None) -> Likelihood | None:
     return LIKELIHOODS[likelihood]
 
 
-def _settings(forward: ForwardModel, extras: Mapping[str, Any]) -> dict[str, Any]:
-    known = dict(forward.extras or {})
-    for name in extras:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(
-                f"model {forward.name!r} has no setting {name!r}; there are "
-                f"{sorted(known)}{hint}"
-            )
-    settings = {**known, **extras}
+def _settings(
+    forward: ForwardModel, extras: Mapping[str, Any], q_max: float
+) -> dict[str, Any]:
+    settings = forward.settled(extras)
     if "radius" in settings and not settings["radius"] > 0:
         raise ParameterError(
             f"radius is {settings['radius']} Å; expected a positive length"
@@ -174,12 +172,36 @@ def _settings(forward: ForwardModel, extras: Mapping[str, Any]) -> dict[str, Any
         if lmax != int(lmax) or lmax < 0:
             raise ParameterError(f"lmax is {lmax}; expected an integer >= 0")
         settings["lmax"] = int(lmax)
+    if "u2_well" in forward.param_names and "terms" not in extras:
+        reach = float(forward.parameters()["u2_well"].hi)
+        settings["terms"] = max(settings["terms"], well_terms(q_max, reach))
     if forward.components is not None:
         # a setting that the physics refuses is refused here, by the kernel's own words
         theta = {p.name: jnp.asarray(p.value) for p in forward.parameters()}
         one = functools.partial(forward.components, theta=theta, **settings)
         jax.eval_shape(one, jnp.asarray(1.0))
     return settings
+
+
+def _truncated(
+    forward: ForwardModel, settings: Mapping[str, Any], given: Any, q_max: float
+) -> tuple[str, ...]:
+    """A sentence where the default lmax of a composition leaves out intensity."""
+    if "lmax" in given or "lmax" not in settings or not forward.needs:
+        return ()
+    if settings.get("renormalize") or "radius" not in settings:
+        return ()
+    order = np.arange(200)
+    each = (2 * order + 1) * spherical_jn(order, q_max * settings["radius"]) ** 2
+    held = np.cumsum(each)
+    if held[settings["lmax"]] > 0.98:
+        return ()
+    enough = int(np.argmax(held > 0.99))
+    lmax = settings["lmax"]
+    return (
+        f"lmax = {lmax} (the default) holds {held[lmax]:.0%} of the rotation's "
+        f"intensity at Q = {q_max:.3g} 1/Å; lmax={enough} holds 99 %",
+    )
 
 
 def _amplitudes(amplitude: str, background: str) -> tuple[Amplitude, ...]:

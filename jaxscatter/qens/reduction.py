@@ -303,24 +303,9 @@ def build_resolution_bins(
         raise DataError(f"q_centres={q_centres!r}: expected increasing values")
     columns = _window(d_ref, cfg)
     own = d_ref["e"][columns]
-    rows = np.asarray(d_ref["good"])
-    q = d_ref["q"][rows]
-    if centres.size == 1:
-        edges = np.array([cfg.q_min, cfg.q_max])
-    else:
-        middle = 0.5 * (centres[:-1] + centres[1:])
-        edges = np.concatenate(
-            [
-                [2 * centres[0] - middle[0]],
-                middle,
-                [2 * centres[-1] - middle[-1]],
-            ]
-        )
     out: list[Any] = []
-    for centre, low, high in zip(centres, edges[:-1], edges[1:], strict=True):
-        members = rows[(q >= low) & (q < high)]
-        if members.size == 0:
-            members = rows[np.argsort(np.abs(q - centre), kind="stable")[:nearest]]
+    every = _kernel_rows(d_ref, cfg, centres, nearest)
+    for centre, members in zip(centres, every, strict=True):
         spectrum, _, _ = _average(d_ref, members, columns)
         kernel = np.maximum(spectrum, 0.0)
         if not kernel.any():
@@ -336,6 +321,41 @@ def build_resolution_bins(
             out.append(
                 np.interp(np.asarray(omega, float), own, kernel, left=0.0, right=0.0)
             )
+    return out
+
+
+def kernel_noise(
+    d_ref: Mapping[str, Any], cfg: Config, q_centres: Numbers, nearest: int = 5
+) -> np.ndarray:
+    """Relative error of each kernel of `build_resolution_bins` at its highest point."""
+    columns = _window(d_ref, cfg)
+    centres = np.atleast_1d(np.asarray(q_centres, float))
+    out = []
+    for members in _kernel_rows(d_ref, cfg, centres, nearest):
+        spectrum, variance, counts = _average(d_ref, members, columns)
+        top = int(np.argmax(spectrum))
+        out.append(np.sqrt(variance[top]) / max(counts[top], 1) / spectrum[top])
+    return np.array(out)
+
+
+def _kernel_rows(
+    d_ref: Mapping[str, Any], cfg: Config, centres: np.ndarray, nearest: int
+) -> list[np.ndarray]:
+    """Rows of the resolution run that make the kernel at each centre."""
+    rows = np.asarray(d_ref["good"])
+    q = d_ref["q"][rows]
+    if centres.size == 1:
+        edges = np.array([cfg.q_min, cfg.q_max])
+    else:
+        middle = 0.5 * (centres[:-1] + centres[1:])
+        first, last = 2 * centres[0] - middle[0], 2 * centres[-1] - middle[-1]
+        edges = np.concatenate([[first], middle, [last]])
+    out = []
+    for centre, low, high in zip(centres, edges[:-1], edges[1:], strict=True):
+        members = rows[(q >= low) & (q < high)]
+        if members.size == 0:
+            members = rows[np.argsort(np.abs(q - centre), kind="stable")[:nearest]]
+        out.append(members)
     return out
 
 

@@ -22,7 +22,7 @@ from .._types import Floats, Scalar
 from ..constants import HBAR
 from ..errors import ParameterError
 from ..numerics import spherical_bessel
-from ..numerics._checks import nonnegative, positive
+from ..numerics._checks import finite, nonnegative, positive
 from ..numerics._dtype import common_float
 
 
@@ -89,6 +89,7 @@ class _Terms(NamedTuple):
 @functools.lru_cache(maxsize=64)
 def _symmetric_top(lmax: int, theta: float) -> _Terms:
     """Terms (l, m ≥ 0) of non-zero weight for a scatterer at `theta` degrees."""
+    finite("theta", theta)
     x = math.cos(math.radians(theta))
     rows = []
     for l in range(lmax + 1):  # noqa: E741

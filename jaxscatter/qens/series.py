@@ -77,6 +77,18 @@ def arrhenius(
                     f"{list(problem.parameters.names)}"
                 )
         rows = [p.parameters[name] for p in problems]
+        for row, label in zip(rows, labels, strict=True):
+            if row.local or row.fixed or row.tie is not None:
+                kind = "local (one per Q)" if row.local else "not free"
+                raise ParameterError(
+                    f"{name!r} at {label} is {kind}; a law over temperature needs one "
+                    "free value per temperature"
+                )
+            if not float(row.value) > 0:
+                raise ParameterError(
+                    f"{name!r} starts at {float(row.value):g} at {label}; expected a "
+                    "positive value, whose logarithm is linear in 1/T"
+                )
         sign = -1.0 if name in decreasing else 1.0
         low, high = min(float(r.lo) for r in rows), max(float(r.hi) for r in rows)
         start = float(np.exp(np.mean([math.log(float(r.value)) for r in rows])))

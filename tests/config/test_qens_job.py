@@ -81,6 +81,7 @@ sample: {draws: 50, target_accept: 0.9}
         (LEAST + "parameters: {u2: {prior: [norml, 1, 2]}}", "did you mean 'normal'?"),
         (LEAST + "parameters: {u2: {prior: [normal, 1]}}", "1 numbers; expected 2"),
         (LEAST + "model: {settings: {lmx: 1}}", "model.settings.lmx: did you mean"),
+        (LEAST + "model: {name: jump * isotropic}", "needs radius= of the scatterer"),
         (LEAST + "model: {name: isotropi}", "did you mean 'isotropic"),
         (LEAST + "model: {name: jump - elastic}", "expected names of models"),
         (LEAST + "model: {likelihood: poison}", "did you mean 'poisson'?"),
@@ -139,7 +140,7 @@ def test_a_job_composes_models_and_chooses_noise_and_balance():
         LEAST
         + """
 model: {name: jump * isotropic * debye_waller, likelihood: scale, temperature: 290,
-        per_q: [D_r]}
+        per_q: [D_r], settings: {radius: 0.98, lmax: 6}}
 parameters: {D_r: {bounds: [0.01, 3]}}
 """
     )

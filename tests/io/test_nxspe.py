@@ -110,6 +110,21 @@ def test_energy_sign_and_unit_are_converted(spectra):
         nxspe.read(path, energy_sign=2)
 
 
+def test_the_unit_that_a_file_states_is_its_own(spectra):
+    def stated(unit):
+        return lambda entry: entry["data/energy"].attrs.update(units=unit)
+
+    path = edit(spectra[0], stated("ueV"))
+    file = nxspe.read(path)
+    assert file.unit_stated
+    np.testing.assert_allclose(file.energy_edges, 1e-3 * np.asarray(EDGES))
+    with pytest.raises(DataError, match="energy_unit='meV', but the file states 'ueV'"):
+        nxspe.read(path, energy_unit="meV")
+    edit(path, stated("Angstrom"))
+    with pytest.raises(FormatError, match="energies in 'Angstrom'; expected meV"):
+        nxspe.read(path)
+
+
 def test_given_q_overrides_the_angles(spectra):
     path = spectra[0]
     np.testing.assert_array_equal(nxspe.read(path, q=[1.0, 2, 3, 4]).q, [1, 2, 3, 4])

@@ -294,6 +294,23 @@ def test_missing_errors_stay_missing_and_are_said(tmp_path):
         qens.load(lines(tmp_path / "b.grp", [1.0], n=41), 0.05, empty=path, q=[1.0])
 
 
+def test_kernels_noisier_than_the_data_are_said(tmp_path):
+    sample = lines(tmp_path / "a.grp", [0.5, 1.5])
+    good = qens.load(sample, lines(tmp_path / "b.grp", [0.5, 1.5], gamma=0.05))
+    assert good.metadata["warnings"] == ()
+    poor = lines(tmp_path / "c.grp", [0.5, 1.5], gamma=0.05, error=0.1)
+    text = qens.load(sample, poor).metadata["warnings"][0]
+    assert text.startswith("noisy kernels: at 2 of 2 Q the resolution's highest point")
+    assert "known to 6.6% and the sample's to 0.7%" in text
+
+
+def test_a_window_with_few_energies_and_numbers_of_numpy(tmp_path):
+    path = lines(tmp_path / "a.grp", [1.0])
+    data = qens.load(path, np.float32(0.05), energy_window=0.1)
+    np.testing.assert_allclose(data.coords["sigma"], np.float32(0.05))
+    assert "of 81 energies lie within" in data.metadata["warnings"][0]
+
+
 def test_rows_of_one_q_are_averaged(tmp_path):
     data = qens.load(lines(tmp_path / "a.grp", [1.5, 0.5, 1.5]), 0.05)
     np.testing.assert_array_equal(data.coords["q"], [0.5, 1.5])

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
+from jaxscatter import qens
 from jaxscatter.constants import KB
 from jaxscatter.qens.detailed_balance import detailed_balance
 
@@ -36,6 +37,46 @@ def test_the_factor_agrees_with_easydynamics_convention():
     series = 1 + x / 2 + x**2 / 12 - x**4 / 720
     np.testing.assert_allclose(detailed_balance(x * UNIT, T), series, rtol=1e-14)
     np.testing.assert_allclose(detailed_balance(900 * UNIT, T), 900.0, rtol=1e-14)
+
+
+@pytest.fixture(scope="module")
+def easydynamics(reference):
+    return reference("qens/easydynamics_balance.json")
+
+
+def test_factors_agree_with_easydynamics(easydynamics):
+    """Theirs is divided by k_BT, as ours; ω > 0 is the neutron's loss in both."""
+    omega = np.array(easydynamics["energy"])
+    rtol = easydynamics["rtol_factor"]
+    for case in easydynamics["factors"]:
+        found = detailed_balance(omega, case["temperature"])
+        np.testing.assert_allclose(found, case["factor"], rtol=rtol)
+    assert [c["temperature"] for c in easydynamics["factors"]] == [1.5, 20.0, 300.0]
+
+
+@pytest.mark.parametrize("index", [0, 1], ids=["10 K", "300 K"])
+def test_spectra_at_a_temperature_agree_with_easydynamics(easydynamics, index):
+    """Within what the peer states, and within 1e-4, as fine as its grid is.
+
+    What it states would let a spectrum without the factor pass at 300 K.
+    """
+    case, omega = easydynamics["spectra"][index], np.array(easydynamics["energy"])
+    model = qens.get_model("lorentzian")
+
+    @jax.jit
+    def spectrum(hwhm):
+        how = {"temperature": case["temperature"]}
+        return model.predict(omega, 1.0, hwhm, case["sigma"], **how)
+
+    found = spectrum(np.array([case["hwhm"]]))
+    y = np.array(case["y"])
+    np.testing.assert_allclose(
+        found,
+        y,
+        rtol=easydynamics["rtol_spectra"],
+        atol=easydynamics["atol_of_peak"] * y.max(),
+    )
+    np.testing.assert_allclose(found, y, rtol=1e-4)
 
 
 @pytest.mark.parametrize("convention", ["bose", "exp_half"])

@@ -126,6 +126,42 @@ def test_a_sum_of_a_model_with_itself_is_refused(text):
         _ = model + model
 
 
+def test_a_product_of_a_model_with_itself_is_refused():
+    with pytest.raises(ModelError, match="'fickian' is multiplied by itself"):
+        qens.get_model("fickian * fickian")
+    fast = piece("fickian") * piece("fickian").renamed(D_translation="D_2")
+    assert fast.param_names == ("D_translation", "D_2")
+
+
+def test_settings_of_the_scatterer_have_to_be_given():
+    """R = 2.48 Å is benzene's: a composition must not take it for water."""
+    model = qens.get_model("jump * isotropic")
+    omega = np.linspace(-1, 1, 41)
+    for call in (
+        lambda: model.predict(omega, 1.0, (0.2, 1.0, 0.2), 0.05),
+        lambda: qens.simulate(model, q=[1.0], omega=omega, sigma_res=0.05),
+    ):
+        with pytest.raises(ParameterError, match=r"'jump \* isotropic' needs radius="):
+            call()
+    with pytest.raises(TypeError, match=r"no setting 'radus'.*did you mean 'radius'"):
+        model.predict(omega, 1.0, (0.2, 1.0, 0.2), 0.05, radus=1.0)
+    with pytest.raises(ParameterError, match=r"shape \(2,\); expected \(3,\)"):
+        model.predict(omega, 1.0, (0.2, 1.0), 0.05, radius=1.0)
+    both = model.renamed(radius="R1")
+    assert both.needs == ("R1",)
+    assert qens.get_model("isotropic_rotor").needs == ()
+
+
+def test_shares_outside_zero_to_one_are_refused():
+    omega = np.linspace(-1, 1, 41)
+    with pytest.raises(ParameterError, match=r"A0 must be from 0 to 1, got 1\.5"):
+        qens.get_model("delta_lorentz").predict(omega, 1.0, (1.5, 0.1), 0.05)
+    with pytest.raises(ParameterError, match="share_1 must be from 0 to 1"):
+        qens.get_model("two_lorentzian").predict(
+            omega, 1.0, (0.5, -0.2, 0.1, 0.2), 0.05
+        )
+
+
 def test_conflicts_are_refused_by_name():
     two = piece("isotropic"), qens.get_model("jump_isotropic")
     with pytest.raises(ParameterError, match=r"setting '\w+' = .* rename one"):

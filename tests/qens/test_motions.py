@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import spherical_jn, voigt_profile
 
 import jaxscatter as js
 from jaxscatter import qens
@@ -167,3 +168,42 @@ def test_every_composition_is_fitted_and_finds_its_truth(text):
     pulls = [(fit[n] - v) / fit.error(n) for n, v in values.items()]
     assert np.all(np.abs(pulls) < 3.5), dict(zip(values, pulls, strict=True))
     assert 0.85 < fit.statistics["red_chi2"] < 1.15
+
+
+@pytest.mark.slow
+def test_the_posterior_of_a_composition_holds_its_truth():
+    """Water as jumps and rotations, its spectra summed here from Voigt functions."""
+    d, tau, d_r, u2 = 0.2, 1.3, 0.25, 0.06
+    radius, lmax, sigma = 0.98, 3, 0.04
+    omega, rng = np.linspace(-1.5, 1.5, 61), np.random.default_rng(8)
+    bins = []
+    for q in (0.4, 0.8, 1.2, 1.6, 2.0):
+        jump = HBAR * d * q**2 / (1 + d * q**2 * tau)
+        y = sum(
+            (2 * n + 1)
+            * spherical_jn(n, q * radius) ** 2
+            * voigt_profile(omega, sigma, jump + HBAR * n * (n + 1) * d_r)
+            for n in range(lmax + 1)
+        )
+        y = 5.0 * np.exp(-(q**2) * u2 / 3) * y + 0.1
+        errors = 0.02 * np.sqrt(y * y.max())
+        bins.append((omega, y + errors * rng.standard_normal(y.size), errors, q))
+    problem = qens.problem(
+        qens.from_bins(bins, sigma),
+        "jump * isotropic * debye_waller",
+        radius=radius,
+        lmax=lmax,
+        amplitude="global",
+    )
+    best = js.fit(problem, warn=False)
+    post = js.sample(
+        problem, "nuts", best, chains=2, warmup=200, draws=200, seed=3, warn=False
+    )
+    for name, truth in {"D_translation": d, "tau": tau, "D_r": d_r, "u2": u2}.items():
+        mean, sd = np.mean(post.draws[name]), np.std(post.draws[name])
+        assert abs(mean - truth) < 4 * sd, name
+        # a posterior of these data, neither stuck nor the prior
+        assert 0.5 * best.error(name) < sd < 2 * best.error(name), name
+    assert np.std(post.draws["D_translation"]) < 0.2 * d
+    assert np.max(post.diagnostics["rhat"]) < 1.1
+    assert post.statistics["divergences"] == 0

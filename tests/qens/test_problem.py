@@ -7,9 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.optimize import minimize
+from scipy.special import exprel, spherical_jn, voigt_profile
+from scipy.stats import poisson
 
 import jaxscatter as js
 from jaxscatter import qens
+from jaxscatter.constants import HBAR, KB
 from jaxscatter.errors import DataError, FitWarning, ModelError, ParameterError
 
 OMEGA = np.linspace(-1.0, 1.0, 101)
@@ -209,6 +213,156 @@ def test_a_second_dataset_of_one_shape_does_not_compile_again():
     assert normal._cache_size() == compiled + 1
 
 
+TEMPERATURE = 12.0
+
+
+def balanced(q, d, u2, convention="bose", center=0.0, sigma=0.05):
+    """Quadrature of F(e) exp(-Q²u2/3) L(e; ħDQ²) R(ω - e) over e = ω - c - v."""
+    v = np.linspace(-8 * sigma, 8 * sigma, 4001)
+    e = OMEGA[:, None] - center - v[None, :]
+    x, width = e / (KB * TEMPERATURE), HBAR * d * q**2
+    factor = 1 / exprel(-x) if convention == "bose" else np.exp(x / 2)
+    line = factor * width / np.pi / (e**2 + width**2)
+    kernel = np.exp(-0.5 * (v / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+    return np.exp(-(q**2) * u2 / 3) * np.sum(line * kernel, axis=1) * (v[1] - v[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "center", "convention"),
+    [
+        ("gaussian", "fixed", "bose"),
+        ("kernel", "global", "exp_half"),
+        pytest.param("gaussian", "global", "exp_half", marks=pytest.mark.slow),
+        pytest.param("kernel", "fixed", "bose", marks=pytest.mark.slow),
+    ],
+)
+def test_curves_at_a_temperature_are_those_of_predict_sqw(kind, center, convention):
+    step = OMEGA[1] - OMEGA[0]
+    axis = np.arange(-25, 26) * step
+    sigma_res = 0.05 if kind == "gaussian" else (axis, np.exp(-200 * axis**2))
+    rows = [(OMEGA, np.ones_like(OMEGA), np.ones_like(OMEGA), q) for q in Q[:2]]
+    asked = {"temperature": TEMPERATURE, "detailed_balance": convention}
+    problem = qens.problem(
+        qens.from_bins(rows, sigma_res), "translation_only", center=center, **asked
+    )
+    shift = 0.013 if center == "global" else 0.0
+    x = jnp.array([0.31, 0.08, shift][: problem.n_parameters])
+    a = jnp.tile(jnp.array([[3.0, 0.2]]), (2, 1))
+    out = eqx.filter_jit(lambda p, x, a: p.predict(x, a))(problem, x, a)
+    for row, q in zip(np.asarray(out), Q[:2], strict=True):
+        same = qens.predict_sqw(
+            OMEGA - shift,
+            q,
+            d_translation=0.31,
+            u2=0.08,
+            rotation_model="none",
+            sigma_res=sigma_res,
+            **asked,
+        )
+        np.testing.assert_allclose(row, 3 * np.asarray(same) + 0.2, rtol=1e-9)
+        exact = balanced(q, 0.31, 0.08, convention, shift)
+        np.testing.assert_allclose(row, 3 * exact + 0.2, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_fit_without_the_temperature_of_the_data_is_worse():
+    rng = np.random.default_rng(11)
+    bins = []
+    for q in Q[1:]:
+        y = 3.0 * balanced(q, 0.3, 0.1) + 0.2
+        s = np.full_like(y, 0.02)
+        bins.append((OMEGA, y + s * rng.standard_normal(y.size), s, q))
+    data = qens.from_bins(bins, 0.05)
+    right, wrong = (
+        js.fit(qens.problem(data, "translation_only", temperature=t), warn=False)
+        for t in (TEMPERATURE, None)
+    )
+    assert right.success
+    assert 0 < right.error("D_translation") < 0.03
+    assert abs(right["D_translation"] - 0.3) < 4 * right.error("D_translation")
+    assert 0.7 < right.statistics["red_chi2"] < 1.3
+    assert wrong.statistics["chi2"] > right.statistics["chi2"] + 100
+
+
+COUNTED = np.linspace(-1.0, 1.0, 61)
+TWO_Q = np.array([0.8, 1.5])
+NOISE = np.where(COUNTED > 0, 0.2, 0.05)
+EXTRA = {"scale": ("noise_scale", 2.0), "jitter": ("jitter", 0.15)}
+
+
+def spectra(d, a, b):
+    """a V(ω; σ, ħDQ²) exp(-Q²u2/3) + b at two Q, u2 = 0.1."""
+    lines = [voigt_profile(COUNTED, 0.05, HBAR * d * q**2) for q in TWO_Q]
+    falls = np.exp(-(TWO_Q**2) * 0.1 / 3)
+    return a * falls[:, None] * np.array(lines) + np.asarray(b)[:, None]
+
+
+def measured(word, rng):
+    """Spectra whose noise is what the word says, about D = 0.13."""
+    clean = spectra(0.13, 10.0, [2.0, 3.0])
+    normal = rng.standard_normal(clean.shape)
+    if word == "poisson":
+        return rng.poisson(clean).astype(float)
+    if word == "scale":
+        return clean + 2.0 * NOISE * normal
+    if word == "jitter":
+        return clean + np.hypot(NOISE, 0.15) * normal
+    y = clean + NOISE * normal
+    y[:, 3::10] += 2.0  # 10 to 40 standard deviations
+    return y
+
+
+def cost(word, y, d, a, b, noise):
+    """-log L up to a constant."""
+    mu = spectra(d, a, b)
+    if word == "poisson":
+        return np.sum(mu - y * np.log(mu))
+    z2 = ((y - mu) / NOISE) ** 2
+    if word == "student_t":
+        return np.sum(2.5 * np.log1p(z2 / 4))
+    v = noise**2 if word == "scale" else 1 + (noise / NOISE) ** 2
+    return 0.5 * np.sum(z2 / v + np.log(v))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "scale",
+        *(
+            pytest.param(w, marks=pytest.mark.slow)
+            for w in ("poisson", "student_t", "jitter")
+        ),
+    ],
+)
+def test_each_word_for_a_likelihood_fits_noise_of_its_kind(word):
+    """To the largest likelihood that SciPy finds, and D to four of its errors."""
+    y = measured(word, np.random.default_rng(2))
+    rows = [(COUNTED, row, NOISE, q) for row, q in zip(y, TWO_Q, strict=True)]
+    problem = qens.problem(
+        qens.from_bins(rows, 0.05),
+        "translation_only",
+        likelihood=word,
+        parameters={"u2": {"value": 0.1, "fixed": True}},
+    )
+    best = js.fit(problem, warn=False)
+    assert best.success
+    error = best.error("D_translation")
+    assert 0 < error < 0.02
+    assert abs(best["D_translation"] - 0.13) < 4 * error
+    peer = minimize(
+        lambda p: cost(word, y, p[0], p[1], p[2:4], p[4]),
+        [0.13, 10.0, 2.0, 3.0, EXTRA.get(word, ("", 1.0))[1]],
+        method="L-BFGS-B",
+        bounds=[(0.01, 1.0), (1.0, 50.0), (0.1, 9.0), (0.1, 9.0), (1e-3, 9.0)],
+        options={"ftol": 1e-14, "gtol": 1e-8, "maxiter": 500},
+    ).x
+    assert abs(best["D_translation"] - peer[0]) < 0.01 * error
+    if word in EXTRA:
+        name, truth = EXTRA[word]
+        np.testing.assert_allclose(best[name], peer[4], rtol=1e-3)
+        assert abs(best[name] - truth) < 4 * best.error(name)
+
+
 def sides(result):
     """Signs of D_s - D_t of the distinct optima."""
     return np.sign(result.optima["D_s"] - result.optima["D_t"])
@@ -278,3 +432,31 @@ def test_simulate_names_parameters_it_does_not_have():
         qens.simulate(
             "translation_only", {"D_r": 1.0}, q=[1.0], omega=OMEGA, sigma_res=0.05
         )
+
+
+def test_a_default_lmax_that_leaves_out_intensity_is_said():
+    """At QR = 1.7 x 2 Å, Σ (2l + 1) j_l² is 79 % up to l = 2 and 99.3 % up to l = 5."""
+    model = "jump * isotropic"
+    data = qens.simulate(
+        model, q=Q, omega=OMEGA, sigma_res=0.05, noise=0.05, radius=2.0, lmax=8
+    )
+    (said,) = qens.problem(data, model, radius=2.0).warnings
+    order = np.arange(6)
+    each = (2 * order + 1) * spherical_jn(order, 3.4) ** 2
+    assert f"lmax = 2 (the default) holds {each[:3].sum():.0%}" in said
+    enough = int(np.argmax(np.cumsum(each) > 0.99))
+    assert said.endswith(f"lmax={enough} holds 99 %")
+    assert qens.problem(data, model, radius=2.0, lmax=5).warnings == ()
+    assert qens.problem(data, model, radius=0.5).warnings == ()
+
+
+def test_a_well_gets_the_terms_that_its_bounds_and_q_ask_for():
+    """Poisson weights of mean Q²⟨u²⟩ = 25 x 10 add to one with the terms taken."""
+    wide = qens.simulate(
+        "gaussian_well", q=[1.0, 5.0], omega=OMEGA, sigma_res=0.05, noise=0.05
+    )
+    problem = qens.problem(wide, "gaussian_well")
+    terms = dict(problem.model.extras)["terms"]
+    assert poisson.sf(terms - 1, 250.0) < 1e-11
+    plain = qens.problem(wide, "gaussian_well", terms=120)
+    assert dict(plain.model.extras)["terms"] == 120

@@ -31,6 +31,7 @@ from jaxscatter.qens.reduction import (
     build_row_bins,
     distinct_q,
     fit_elastic_peak,
+    kernel_noise,
 )
 
 DATA = pathlib.Path(__file__).parents[1] / "data"
@@ -463,6 +464,19 @@ def test_kernel_of_an_empty_bin_takes_the_nearest_rows(benzene):
     np.testing.assert_allclose(kernel, mean(rows), rtol=1e-12)
     with pytest.raises(DataError, match=r"kernel at Q=1\.200"):
         build_resolution_bins(d | {"data": -np.ones_like(d["data"])}, CFG, [1.2])
+
+
+def test_the_noise_of_a_kernel_is_that_of_its_highest_point(benzene):
+    run = benzene[FROZEN]
+    (got,) = kernel_noise(run, CFG, [1.2])
+    rows = run["good"][(run["q"][run["good"]] >= 0.6) & (run["q"][run["good"]] < 1.8)]
+    inside = np.ix_(rows, np.abs(run["e"]) <= CFG.energy_window)
+    used = run["mask"][inside]
+    y, s = (np.where(used, run[k][inside], 0.0) for k in ("data", "errs"))
+    mean = y.sum(axis=0) / np.maximum(used.sum(axis=0), 1)
+    top = int(np.argmax(mean))
+    alone = np.sqrt(np.sum(s[:, top] ** 2)) / used[:, top].sum()
+    np.testing.assert_allclose(got, alone / mean[top], rtol=1e-12)
 
 
 def test_inspect_prints_the_tree(capsys):

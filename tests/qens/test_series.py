@@ -83,6 +83,18 @@ def test_equal_temperatures_are_numbered(series):
     assert "280 K #1" in joint.part_names and "280 K #2" in joint.part_names
 
 
+def test_a_law_needs_one_free_positive_value_per_temperature(series):
+    first, *rest = series
+    for change, text in (
+        ({"local": True}, "at 2.* is local"),
+        ({"fixed": True}, "at 2.* is not free"),
+        ({"value": 0.0, "bounds": (0.0, 1.0)}, "starts at 0"),
+    ):
+        spoilt = first.with_(parameters={"D_translation": change})
+        with pytest.raises(ParameterError, match=text):
+            qens.arrhenius([spoilt, *rest], T, "D_translation")
+
+
 def test_what_cannot_be_used_is_refused(series):
     with pytest.raises(DataError, match="for 3 problems"):
         qens.arrhenius(series, T[:2], "D_translation")

@@ -73,6 +73,24 @@ def test_one_half_in_closed_form():
     np.testing.assert_allclose(found, closed * TAU / HBAR, rtol=1e-7)
 
 
+@pytest.mark.parametrize(
+    ("index", "near", "far"),
+    [(0, 1.1e-2, 2.5e-3), (1, 2e-9, 2e-9)],
+    ids=["FFT, beta 0.6", "closed form, beta 0.5"],
+)
+def test_stretched_exponentials_agree_with_jscatter(reference, index, near, far):
+    """Its `gamma` is 1/τ. Its FFT, good to 2e-2 of the peak, is better in the wings."""
+    stored = reference("qens/jscatter_motions.json")
+    cases = [c for c in stored["cases"] if c["model"] == "stretchedExp"]
+    assert len(cases) == 2
+    p, x = cases[index]["params"], np.array(stored["w"])
+    (peer,) = np.array(cases[index]["sqw"])
+    found = HBAR * np.asarray(profile(HBAR * x, 1 / p["gamma"], p["beta"], 64))
+    np.testing.assert_allclose(found, peer, rtol=0, atol=near * peer.max())
+    wings = np.abs(x) > 0.5
+    np.testing.assert_allclose(found[wings], peer[wings], rtol=far)
+
+
 def test_one_is_a_single_lorentzian():
     weights, widths = motion(TAU, 1.0, 64)
     k = int(np.argmax(weights))
