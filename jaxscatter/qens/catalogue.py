@@ -39,7 +39,10 @@ def _whole(
     if motion is not None:
         model = model * _PIECES[motion]
     extras = {**(model.extras or {}), **settings}
-    return dataclasses.replace(model, name=name, extras=extras, doc=doc, needs=())
+    # a new `predict` too: the old one has the settings and the needs of the pieces
+    return dataclasses.replace(
+        model, name=name, predict=None, extras=extras, doc=doc, needs=()
+    )
 
 
 _REGISTRY: dict[str, ForwardModel] = {

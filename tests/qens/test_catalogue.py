@@ -91,6 +91,20 @@ def test_an_expression_composes_registered_models():
         np.testing.assert_array_equal(a, b)
 
 
+def test_water_is_predicted_with_its_own_radius_and_order():
+    """`jump_isotropic` is R = 0.98 Å, l ≤ 5, and not the settings of its pieces."""
+    omega = np.linspace(-1.0, 1.0, 41)
+    values = (0.2, 1.2, 0.05, 0.2)
+    named = qens.get_model("jump_isotropic")
+    pieces = qens.get_model("jump * debye_waller * isotropic")
+    assert named.param_names == pieces.param_names
+    np.testing.assert_allclose(
+        named.predict(omega, 1.5, values, 0.05),
+        pieces.predict(omega, 1.5, values, 0.05, radius=0.98, lmax=5),
+        rtol=1e-12,
+    )
+
+
 def test_an_expression_is_the_same_model_every_time():
     """What is static in a problem must not compile again."""
     text = "(fickian + elastic) * debye_waller"
