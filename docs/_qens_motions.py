@@ -1,7 +1,7 @@
-"""Figures of the page on localised motions, written to _static by hand.
+"""Figures of the QENS pages, written to _static by hand.
 
-Run `python docs/_qens_motions.py` after a change of these models: six PNG files
-`_static/qens_motion_*.png`.
+Run `python docs/_qens_motions.py` after a change of these models: nine PNG files
+`_static/qens_motion_*.png`, six of localised motions and three of the theory page.
 """
 
 import pathlib
@@ -150,7 +150,67 @@ def eisf() -> None:
     save(figure, "eisf")
 
 
+def translation() -> None:
+    """Half widths of one D with their limits; a narrow line with its resolution."""
+    figure, axes = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
+    d, tau, x = 0.2, 1.2, Q**2
+    length, rms = np.sqrt(6 * d * tau), np.sqrt(2 * d * tau)
+    axes[0].plot(x, js.qens.fickian_hwhm(Q, d), label="fickian")
+    axes[0].plot(x, js.qens.jump_hwhm(Q, d, tau), label="jump")
+    axes[0].plot(x, js.qens.ce_hwhm(Q, d, length), label="chudley_elliott")
+    axes[0].plot(x, js.qens.hall_ross_hwhm(Q, tau, rms), label="hall_ross")
+    axes[0].axhline(HBAR / tau, color="k", ls=":", label="ħ/τ")
+    axes[0].set(xlabel="Q² in 1/Å²", ylabel="Γ (HWHM) in meV", ylim=(0, 1.25))
+    axes[0].set_title("D = 0.2 Å²/ps, τ = 1.2 ps", fontsize="medium")
+    for gamma in (0.005, 0.02, 0.1):
+        seen = measured((np.ones(1), np.array([gamma])))
+        axes[1].semilogy(OMEGA, seen, label=f"Γ = {gamma} meV")
+    bare = js.qens.lorentz(OMEGA, 0.02)
+    axes[1].semilogy(OMEGA, bare, "k:", label="0.02 meV, bare")
+    axes[1].set(xlabel="ω in meV", ylabel="S(ω) in 1/meV", ylim=(1e-3, 3e3))
+    axes[1].set_title("resolution σ = 0.04 meV", fontsize="medium")
+    for axis in axes:
+        axis.legend(fontsize="small")
+    save(figure, "translation")
+
+
+def rotor() -> None:
+    """Weights of the orders of a rotor, and what a largest order leaves out."""
+    figure, axes = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
+    x = np.linspace(0.0, 8.0, 161)
+    weights = np.asarray(js.qens.isotropic_rotor(x, 1.0, 0.2, 8)[0])
+    for order in range(5):
+        axes[0].plot(x, weights[order], label=f"l = {order}")
+    for lmax in (1, 2, 5, 8):
+        axes[1].plot(x, weights[: lmax + 1].sum(axis=0), label=f"lmax = {lmax}")
+    axes[0].set(xlabel="QR", ylabel="weight (2l + 1) j_l²")
+    axes[1].set(xlabel="QR", ylabel="sum of weights", ylim=(0, 1.05))
+    axes[1].axhline(1.0, color="k", ls=":")
+    for axis in axes:
+        axis.legend(fontsize="small")
+    save(figure, "rotor")
+
+
+def lines() -> None:
+    """An elastic line, two Lorentzians and a background, and their sum."""
+    figure, axis = plt.subplots(figsize=(5.0, 2.9), layout="constrained")
+    parts = {
+        "elastic": measured((np.ones(1), np.zeros(1))),
+        "line_1, Γ = 0.06 meV": 2.0 * measured((np.ones(1), np.array([0.06]))),
+        "line_2, Γ = 0.4 meV": 2.0 * measured((np.ones(1), np.array([0.4]))),
+        "background": np.full_like(OMEGA, 0.05),
+    }
+    axis.semilogy(OMEGA, sum(parts.values()), "k", label="sum")
+    for label, curve in parts.items():
+        axis.semilogy(OMEGA, curve, "--", label=label)
+    axis.set(xlabel="ω in meV", ylabel="S(Q, ω) in 1/meV", ylim=(0.02, 3e3))
+    axis.legend(fontsize="small", ncols=2)
+    save(figure, "lines")
+
+
 if __name__ == "__main__":
     with style.context():
         for draw in (sites, well, sphere, stretched, phonons, eisf):
+            draw()
+        for draw in (translation, rotor, lines):
             draw()
