@@ -17,7 +17,7 @@ from jaxscatter.errors import (
     ModelError,
     ParameterError,
 )
-from jaxscatter.infer import BatchResult, fit_batch
+from jaxscatter.infer import BatchResult, fit_batch, lanes
 from jaxscatter.infer import trust_region as tr
 from jaxscatter.infer.batch import covariances, starts
 from jaxscatter.infer.batch_result import NO_DATA
@@ -252,7 +252,8 @@ def test_a_problem_brings_its_own_settings_and_no_devices():
         fit_batch(js.shard(problem), datasets())
 
 
-def test_an_interrupt_leaves_what_was_done(batch):
+def test_an_interrupt_leaves_what_was_done(batch, monkeypatch):
+    monkeypatch.setattr(lanes, "TRIALS", 5)
     seen = []
 
     def interrupt(event):
