@@ -153,24 +153,25 @@ def eisf() -> None:
 def translation() -> None:
     """Half widths of one D with their limits; a narrow line with its resolution."""
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 2.9), layout="constrained")
-    d, tau, x = 0.2, 1.2, Q**2
+    d, tau, x = 0.3, 4.0, Q**2
     length, rms = np.sqrt(6 * d * tau), np.sqrt(2 * d * tau)
-    axes[0].plot(x, js.qens.fickian_hwhm(Q, d), label="fickian")
+    axes[0].plot(x, js.qens.fickian_hwhm(Q, d), label="fickian, ħDQ²")
     axes[0].plot(x, js.qens.jump_hwhm(Q, d, tau), label="jump")
     axes[0].plot(x, js.qens.ce_hwhm(Q, d, length), label="chudley_elliott")
     axes[0].plot(x, js.qens.hall_ross_hwhm(Q, tau, rms), label="hall_ross")
     axes[0].axhline(HBAR / tau, color="k", ls=":", label="ħ/τ")
-    axes[0].set(xlabel="Q² in 1/Å²", ylabel="Γ (HWHM) in meV", ylim=(0, 1.25))
-    axes[0].set_title("D = 0.2 Å²/ps, τ = 1.2 ps", fontsize="medium")
+    axes[0].set(xlabel="Q² in 1/Å²", ylabel="Γ (HWHM) in meV", ylim=(0, 0.33))
+    axes[0].set_title("D = 0.3 Å²/ps, τ = 4 ps", fontsize="medium")
     for gamma in (0.005, 0.02, 0.1):
         seen = measured((np.ones(1), np.array([gamma])))
         axes[1].semilogy(OMEGA, seen, label=f"Γ = {gamma} meV")
     bare = js.qens.lorentz(OMEGA, 0.02)
     axes[1].semilogy(OMEGA, bare, "k:", label="0.02 meV, bare")
-    axes[1].set(xlabel="ω in meV", ylabel="S(ω) in 1/meV", ylim=(1e-3, 3e3))
+    axes[1].set(xlabel="ω in meV", ylabel="S(ω) in 1/meV")
+    axes[1].set(xlim=(-0.6, 0.6), ylim=(4e-3, 9e2))
     axes[1].set_title("resolution σ = 0.04 meV", fontsize="medium")
-    for axis in axes:
-        axis.legend(fontsize="small")
+    axes[0].legend(fontsize="small", ncols=2, loc="upper right")
+    axes[1].legend(fontsize="small", ncols=2, loc="upper center")
     save(figure, "translation")
 
 
@@ -183,9 +184,9 @@ def rotor() -> None:
         axes[0].plot(x, weights[order], label=f"l = {order}")
     for lmax in (1, 2, 5, 8):
         axes[1].plot(x, weights[: lmax + 1].sum(axis=0), label=f"lmax = {lmax}")
-    axes[0].set(xlabel="QR", ylabel="weight (2l + 1) j_l²")
+    axes[0].set(xlabel="QR", ylabel="weight $(2l+1)\\,j_l^2(QR)$")
     axes[1].set(xlabel="QR", ylabel="sum of weights", ylim=(0, 1.05))
-    axes[1].axhline(1.0, color="k", ls=":")
+    axes[1].axhline(1.0, color="k", ls=":", label="all l")
     for axis in axes:
         axis.legend(fontsize="small")
     save(figure, "rotor")
@@ -203,7 +204,8 @@ def lines() -> None:
     axis.semilogy(OMEGA, sum(parts.values()), "k", label="sum")
     for label, curve in parts.items():
         axis.semilogy(OMEGA, curve, "--", label=label)
-    axis.set(xlabel="ω in meV", ylabel="S(Q, ω) in 1/meV", ylim=(0.02, 3e3))
+    axis.set(xlabel="ω in meV", ylabel="intensity, any unit", ylim=(0.02, 9e2))
+    axis.set_title("resolution σ = 0.04 meV", fontsize="medium")
     axis.legend(fontsize="small", ncols=2)
     save(figure, "lines")
 
